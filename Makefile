@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+# The door to the house; Meson does the work. B is the build directory.
+
+B ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+MUTANTS ?= all
+SECONDS ?= 600
+
+all: deps $(B)/build.ninja
+	@ninja -C $(B)
+
+$(B)/build.ninja:
+	@meson setup $(B) --prefix=$(PREFIX)
+
+# The main job: a cache that gives its memory back, block by block, while it serves.
+run: all
+	@$(B)/examples/filecache/filecache
+
+check: deps-check all
+	@tests/run $(B)
+
+bench: all
+	@found=; for program in $(B)/bench/*; do \
+		if [ -f "$$program" ] && [ -x "$$program" ]; then found=1; "$$program" || exit 1; fi; \
+	done; [ "$$found" ] || echo "bench: nothing to measure yet"
+
+# The random and concurrent tests again and again, with new seeds, for SECONDS.
+soak: all
+	@tests/run $(B) --suite model --suite stress --for $(SECONDS)
+
+check-apps: all
+	@tests/run-apps $(B)
+
+mutants: deps
+	@tests/run-mutants $(MUTANTS)
+
+install: all
+	@meson configure $(B) -Dprefix=$(PREFIX)
+	@DESTDIR=$(DESTDIR) meson install -C $(B)
+
+deps:
+	@.ci/deps run
+deps-check:
+	@.ci/deps check
+# What .ci/run needs besides: clang, and the kernel's headers (70 MB).
+deps-ci:
+	@.ci/deps ci
+
+clean:
+	rm -rf $(B) build-ci build-mutants
+
+.PHONY: all run check bench soak check-apps mutants install deps deps-check deps-ci clean
