@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Nodes, zones and sections: who owns which pages and how many (ZONE-1..16,
+ * SECT-1..7). Spans and present counts change under mem_hotplug_lock held
+ * for writing and are stable under get_online_mems(); managed and free
+ * counts are atomics that may be read at any time.
+ */
+#ifndef MEMPLUG_LINUX_MMZONE_H
+#define MEMPLUG_LINUX_MMZONE_H
+
+#include <linux/types.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/nodemask.h>
+#include <linux/mm_types.h>
+
+#define PAGE_SHIFT 12
+#undef PAGE_SIZE
+#define PAGE_SIZE (1UL << PAGE_SHIFT)
+#undef PAGE_MASK
+#define PAGE_MASK (~(PAGE_SIZE - 1))
+#define PFN_PHYS(pfn) ((phys_addr_t)(pfn) << PAGE_SHIFT)
+#define PHYS_PFN(addr) ((unsigned long)((addr) >> PAGE_SHIFT))
+#define PFN_UP(addr) (((addr) + PAGE_SIZE - 1) >> PAGE_SHIFT)
+#define PFN_DOWN(addr) ((addr) >> PAGE_SHIFT)
+
+#define MAX_ORDER 11 /* exclusive */
+#define pageblock_order 9
+#define pageblock_nr_pages (1UL << pageblock_order)
+#define pageblock_start_pfn(pfn) ALIGN_DOWN((unsigned long)(pfn), pageblock_nr_pages)
+
+/* A section is min(128 MiB, block): fixed at boot (DESIGN D3). */
+extern unsigned int mp_section_shift;
+#define PAGES_PER_SECTION (1UL << (mp_section_shift - PAGE_SHIFT))
+#define PAGES_PER_SUBSECTION 512UL
+#define pfn_to_section_nr(pfn) ((unsigned long)(pfn) >> (mp_section_shift - PAGE_SHIFT))
+#define section_nr_to_pfn(nr) ((unsigned long)(nr) << (mp_section_shift - PAGE_SHIFT))
+
+enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, ZONE_MOVABLE, ZONE_DEVICE, __MAX_NR_ZONES };
+#define MAX_NR_ZONES 5
+
+enum migratetype {
+	MIGRATE_UNMOVABLE,
+	MIGRATE_MOVABLE,
+	MIGRATE_RECLAIMABLE,
+	MIGRATE_PCPTYPES,
+	MIGRATE_HIGHATOMIC = MIGRATE_PCPTYPES,
+	MIGRATE_ISOLATE,
+	MIGRATE_TYPES
+};
+
+enum zone_watermarks { WMARK_MIN, WMARK_LOW, WMARK_HIGH, NR_WMARK };
+
+struct pglist_data;
+
+struct zone {
+	/* Read by the allocator without a lock. */
+	unsigned long _watermark[NR_WMARK];
+	long lowmem_reserve[MAX_NR_ZONES];
+	long nr_free;		  /* atomic: free pages outside isolated pageblocks */
+	long managed_pages;	  /* atomic */
+	int index;		  /* enum zone_type */
+	int node;
+	struct pglist_data *zone_pgdat;
+	const char *name;
+
+	/* Guarded by mem_hotplug_lock (write). */
+	unsigned long zone_start_pfn;
+	unsigned long spanned_pages;
+	unsigned long present_pages;
+	unsigned long present_early_pages;
+	unsigned long nr_isolate_pageblock; /* atomic */
+	int pcp_disabled;		    /* lists bypassed while a block leaves (BUDDY-9) */
+	int pageset_high, pageset_batch;
+
+	/* The allocator's view: online sections of this zone, ascending; `lock` guards it. */
+	struct mutex lock;
+	unsigned long first_section, last_section; /* section numbers, ~0UL: none */
+	unsigned long search_section;		   /* no free page below this one */
+	unsigned long nr_sections;
+} __aligned(64);
+
+typedef struct pglist_data {
+	struct zone node_zones[MAX_NR_ZONES];
+	int node_id;
+	unsigned long node_start_pfn;
+	unsigned long node_spanned_pages;
+	unsigned long node_present_pages;
+	short *fallback;	/* node ids, nearest first, nr_fallback of them */
+	int nr_fallback;
+	bool kswapd, kcompactd; /* would run here (NODE-12) */
+	unsigned long pgalloc, pgfree; /* statistics, approximate */
+} pg_data_t;
+
+/* The data of a possible node, or NULL. Stays valid until mp_shutdown(). */
+pg_data_t *mp_node_data(int nid);
+#define NODE_DATA(nid) mp_node_data(nid)
+
+static inline unsigned long zone_end_pfn(const struct zone *zone)
+{
+	return zone->zone_start_pfn + zone->spanned_pages;
+}
+static inline bool zone_is_empty(const struct zone *zone)
+{
+	return zone->spanned_pages == 0;
+}
+static inline bool populated_zone(const struct zone *zone)
+{
+	return zone->present_pages != 0;
+}
+static inline unsigned long zone_managed_pages(const struct zone *zone)
+{
+	return (unsigned long)READ_ONCE(zone->managed_pages);
+}
+static inline bool zone_spans_pfn(const struct zone *zone, unsigned long pfn)
+{
+	return zone->zone_start_pfn <= pfn && pfn < zone_end_pfn(zone);
+}
+#define zone_idx(zone) ((zone)->index)
+#define zone_to_nid(zone) ((zone)->node)
+/* Not empty and [pfn, pfn + nr) overlaps the span, holes included (ZONE-9). */
+static inline bool zone_intersects(const struct zone *zone, unsigned long pfn, unsigned long nr)
+{
+	return !zone_is_empty(zone) && pfn < zone_end_pfn(zone) && pfn + nr > zone->zone_start_pfn;
+}
+
+/* SECT-3: the section is there; ... and online. No lock; stable under get_online_mems(). */
+int pfn_valid(unsigned long pfn) MP_SYM(pfn_valid);
+
+extern unsigned long mp_totalram_pages;
+static inline unsigned long totalram_pages(void)
+{
+	return READ_ONCE(mp_totalram_pages);
+}
+
+#endif

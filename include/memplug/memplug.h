@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* All of memplug's own API. The kernel-named API is in <linux/...> (pkg-config memplug-kernel). */
+#ifndef MEMPLUG_MEMPLUG_H
+#define MEMPLUG_MEMPLUG_H
+
+#include <memplug/hooks.h>
+#include <memplug/machine.h>
+#include <memplug/module.h>
+#include <memplug/reason.h>
+#include <memplug/ring.h>
+#include <memplug/tree.h>
+
+#endif

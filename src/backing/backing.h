@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a block's memory comes from: extents of the direct map, each mapped
+ * from one file (memfd) or anonymous. One block per extent while there are
+ * few, larger extents beyond 256 (DESIGN D3).
+ *
+ * All calls: under mem_hotplug_lock (write) or during boot and shutdown.
+ */
+#ifndef MEMPLUG_BACKING_H
+#define MEMPLUG_BACKING_H
+
+#include <linux/types.h>
+
+struct backing_config {
+	const char *kind; /* "memfd" or "anonymous" */
+	bool populate;	  /* make memory resident when it goes online */
+	bool overcommit;  /* do not compare with what the host has */
+	u64 block_size;
+	u64 max_phys;	  /* in: wanted; out: what fitted (halved until it did) */
+};
+
+/* Reserves the direct map (mp_direct_map). 0 or -errno; nothing is left on failure. */
+int backing_init(struct backing_config *config);
+/* Releases everything. */
+void backing_exit(void);
+/* In a fork child: forget it all (the mappings are not there, MADV_DONTFORK). */
+void backing_forget(void);
+/*
+ * Backs [start, start + size), block-aligned; it reads as zero. 0, -ENOMEM,
+ * -EMFILE, ...; nothing of the range stays on failure.
+ */
+int backing_add(u64 start, u64 size);
+/* Takes the range away again: memory to the host, descriptors closed. Never fails: what the
+ * host refuses is logged and retried at shutdown. */
+void backing_remove(u64 start, u64 size);
+/*
+ * Before a block goes online: checks the host's memory (commit=lazy without
+ * overcommit), or makes it resident (populate). 0 or -ENOMEM with a reason.
+ */
+int backing_commit(u64 start, u64 size);
+/* Undo of commit when onlining fails. */
+void backing_uncommit(u64 start, u64 size);
+/* After a block went offline: its memory goes back; bytes that were resident, or -errno
+ * (logged, kept for a retry at the next call on the block). */
+s64 backing_give_back(u64 start, u64 size);
+/* Resident bytes of the range as the host counts them (st_blocks), or -errno. */
+s64 backing_resident(u64 start, u64 size);
+/* Bytes resident in all extents. */
+u64 backing_resident_total(void);
+
+#endif

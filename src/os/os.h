@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every system call of the library, one function each, so that a test can
+ * replace any of them and make the nth one fail. Each makes exactly one call
+ * and returns 0 (or a value >= 0) or a negative errno, never errno itself.
+ * os_alloc and os_free are the heap.
+ */
+#ifndef MEMPLUG_OS_H
+#define MEMPLUG_OS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Address space without access, nothing committed. */
+int os_reserve(size_t len, void **addr);
+/* Zero pages on first touch, nothing committed. */
+int os_reserve_zeroed(size_t len, void **addr);
+/* MAP_FIXED forms: shared from a file; private anonymous; back to no access. */
+int os_map_fd(void *at, size_t len, int fd, uint64_t offset);
+int os_map_anonymous(void *at, size_t len);
+int os_map_nothing(void *at, size_t len);
+int os_unmap(void *at, size_t len);
+/* Drops the pages of a private range; they read as zero afterwards. */
+int os_discard(void *at, size_t len);
+int os_dontfork(void *at, size_t len);
+int os_dontdump(void *at, size_t len);
+/* Makes the pages of a private range resident. */
+int os_populate(void *at, size_t len);
+
+int os_memfd(const char *name);			/* descriptor, close-on-exec, sealable */
+int os_dup_from(int fd, int lowest);		/* close-on-exec copy numbered >= lowest */
+int os_close(int fd);
+int os_truncate(int fd, uint64_t size);
+int os_allocate(int fd, uint64_t offset, uint64_t len);
+int os_punch_hole(int fd, uint64_t offset, uint64_t len);
+int64_t os_file_resident(int fd);		/* st_blocks * 512 */
+int os_open_read(const char *path);
+ssize_t os_read_at(int fd, void *buf, size_t count, uint64_t offset);
+int os_nofile_limit(void);			/* soft RLIMIT_NOFILE */
+
+int os_membarrier_register(void);
+int os_membarrier(void);			/* all threads of the process */
+/* 0 woken, -EAGAIN value differs, -ETIMEDOUT, -EINTR. timeout_ns 0: for ever. */
+int os_futex_wait(uint32_t *word, uint32_t value, uint64_t timeout_ns);
+int os_futex_wake(uint32_t *word, int count);
+int os_sleep_ns(uint64_t ns);
+
+/* Blocks the calling thread's asynchronous signals; the mask before goes to *old. */
+int os_signals_block(sigset_t *old);
+int os_signals_restore(const sigset_t *old);
+int os_signals_pending(sigset_t *pending);
+
+int32_t os_gettid(void);
+uint64_t os_now_ns(void);			/* CLOCK_MONOTONIC, no system call (vdso) */
+
+void *os_alloc(size_t size);			/* zeroed, or NULL */
+void os_free(void *p);
+
+#endif

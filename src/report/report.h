@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a layer says what happened: records in the event ring, the reason of a
+ * refusal, names of code addresses. All of it may be called with any lock held
+ * and none of it allocates or sleeps.
+ */
+#ifndef MEMPLUG_REPORT_H
+#define MEMPLUG_REPORT_H
+
+#include <linux/types.h>
+#include <linux/printk.h>
+#include <linux/bug.h>
+#include <memplug/reason.h>
+#include <memplug/ring.h>
+
+/* Debug-build assertions: the second kind walks whole structures. */
+#ifdef MEMPLUG_DEBUG
+#define mp_assert(cond)                                                                            \
+	do {                                                                                       \
+		if (unlikely(!(cond)))                                                             \
+			mp_fatal_at(__FILE__, __LINE__, "assertion failed: %s", #cond);            \
+	} while (0)
+#else
+#define mp_assert(cond) ((void)sizeof(!(cond)))
+#endif
+
+void ring_record(enum mp_ring_type type, s64 a, s64 b, s64 c, const char *name);
+
+/* Begins an operation of this thread: later reason_set() calls refer to it. Nests: the outer wins. */
+void reason_begin(const char *operation, long block);
+void reason_end(void);
+/* Has this operation already got a reason? (The place that refuses first fills it in.) */
+bool reason_is_set(void);
+/*
+ * Why the operation is refused; returns `error`, so that the place which
+ * refuses can `return reason_set(...)`. The first reason of an operation
+ * stays. Text: "memory7: offline refused: 3 pages pinned by X; unpin or retry".
+ */
+int reason_set(enum mp_reason_kind kind, int error, const char *actor, const char *fmt, ...)
+	__printf(4, 5);
+/* The page behind the reason just set. */
+void reason_page(unsigned long pfn, unsigned long left);
+/* Reasons per block are kept by the block layer through this hook (may be NULL). */
+extern void (*reason_block_hook)(const struct mp_reason *reason);
+
+/* Text and place of a registration, by notifier block (side table of DESIGN D9). */
+int names_add(const void *key, const char *text, const char *file, int line);
+void names_remove(const void *key);
+/* "text (file:line)" of `key`, else the name of `fallback_addr`. */
+int names_get(const void *key, const void *fallback_addr, char *buf, size_t size);
+
+#endif
