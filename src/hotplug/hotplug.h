@@ -9,6 +9,7 @@
 #include <linux/memory_hotplug.h>
 #include <linux/memory.h>
 #include <linux/gfp.h>
+#include <memplug/reason.h>
 
 /* Contract of DESIGN D1. */
 bool contract_is_document(void);
@@ -16,12 +17,8 @@ void contract_set(bool document);
 
 /* ---- events.c: the memory event chain ---- */
 
-struct event_call {
-	int answer; /* of the chain */
-	int error;  /* decoded */
-};
 /*
- * One notification of a transaction. On an error in a GOING event, or (default
+ * One notification of a transaction; returns the decoded answer. On an error in a GOING event, or (default
  * contract) in MEM_ONLINE / MEM_OFFLINE, records the vetoer as the reason.
  */
 int event_notify(unsigned long action, struct memory_notify *arg);
@@ -57,8 +54,20 @@ unsigned long system_ram_pages(unsigned long pfn, unsigned long nr_pages);
 int resource_add_boot(u64 start, u64 size, const char *name, bool busy);
 /* Text of /proc/iomem into a heap buffer (os_alloc), length or -errno. */
 ssize_t resource_show(char **text, bool zero_addresses);
-int firmware_map_add(u64 start, u64 end, const char *type);	/* RES-10 */
-int firmware_map_remove(u64 start, u64 end, const char *type);
+
+/* ---- firmware_map.c (RES-10) ---- */
+struct firmware_map_entry {
+	struct list_head node;
+	u64 start, end; /* inclusive */
+	const char *type;
+	int number; /* directory under /sys/firmware/memmap */
+};
+int firmware_map_add(u64 start, u64 end, const char *type); /* 0 or -ENOMEM */
+int firmware_map_remove(u64 start, u64 end, const char *type); /* 0 or -EINVAL */
+int firmware_map_for_each(int (*fn)(struct firmware_map_entry *entry, void *arg), void *arg);
+/* The tree above hears of each entry that comes or goes (map lock not held). */
+extern void (*firmware_map_hook)(struct firmware_map_entry *entry, bool added);
+void firmware_map_exit(void);
 
 /* ---- node_states.c ---- */
 void nodes_check_online(unsigned long nr_pages, struct zone *zone, struct memory_notify *arg);
@@ -66,19 +75,21 @@ void nodes_check_offline(unsigned long nr_pages, struct zone *zone, struct memor
 void node_states_set(int nid, struct memory_notify *arg);
 void node_states_clear(int nid, struct memory_notify *arg);
 
-/* ---- groups (block layer) through a table: present pages of a group ---- */
+/* ---- group.c: memory groups ---- */
+void groups_exit(void);
 void group_adjust_present(struct memory_group *group, struct zone *zone, long nr_pages);
 
-/* ---- interruption: what ends an offline (interrupt.c) ---- */
-struct interrupt {
-	sigset_t old_mask;
-	bool masked;
-	u64 deadline_ns;
+/* ---- interrupt.c: what ends an offline before it is done; nests, per thread ---- */
+/* Holds back asynchronous signals and starts the deadline. 0 or -errno with a reason. */
+int interrupt_begin(void);
+void interrupt_end(void);
+struct interrupt_cause {
+	enum mp_reason_kind kind;
+	const char *actor;
+	char text[96];
 };
-void interrupt_begin(struct interrupt *it);
-void interrupt_end(struct interrupt *it);
-/* 0, -EINTR or -ETIMEDOUT with the reason set. */
-int interrupt_check(struct interrupt *it);
+/* 0, -EINTR or -ETIMEDOUT (or a system call's errno), and what it was. */
+int interrupt_check(struct interrupt_cause *cause);
 
 /* Statistics of the operations, atomics (memplug/machine.h). */
 struct hotplug_counters {

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The firmware memory map: one numbered entry per range of ordinary memory
+ * (RES-10). Changes under mem_hotplug_lock; `lock` guards the list for readers.
+ */
+#include "hotplug/hotplug.h"
+#include "os/os.h"
+#include "sync/thread.h"
+
+static struct {
+	struct mutex lock;
+	struct list_head entries;
+	int next_number; /* never reused */
+} map = { .entries = LIST_HEAD_INIT(map.entries) };
+
+void (*firmware_map_hook)(struct firmware_map_entry *entry, bool added);
+
+static void reset_after_fork(void)
+{
+	mutex_init(&map.lock);
+	INIT_LIST_HEAD(&map.entries);
+	map.next_number = 0;
+}
+
+__attribute__((constructor)) static void firmware_map_at_start(void)
+{
+	sync_at_fork_child(reset_after_fork);
+}
+
+static struct firmware_map_entry *find(u64 start, u64 end, const char *type)
+{
+	struct firmware_map_entry *entry;
+
+	list_for_each_entry(entry, &map.entries, node)
+		if (entry->start == start && entry->end == end && !strcmp(entry->type, type))
+			return entry;
+	return NULL;
+}
+
+int firmware_map_add(u64 start, u64 end, const char *type)
+{
+	struct firmware_map_entry *entry = NULL;
+
+	mutex_lock(&map.lock);
+	if (!find(start, end, type)) {
+		entry = os_alloc(sizeof(*entry));
+		if (!entry) {
+			mutex_unlock(&map.lock);
+			return -ENOMEM;
+		}
+		entry->start = start;
+		entry->end = end;
+		entry->type = type;
+		entry->number = map.next_number++;
+		list_add_tail(&entry->node, &map.entries);
+	}
+	mutex_unlock(&map.lock);
+	if (entry && firmware_map_hook)
+		firmware_map_hook(entry, true);
+	return 0;
+}
+
+int firmware_map_remove(u64 start, u64 end, const char *type)
+{
+	struct firmware_map_entry *entry;
+
+	mutex_lock(&map.lock);
+	entry = find(start, end, type);
+	if (entry)
+		list_del(&entry->node);
+	mutex_unlock(&map.lock);
+	if (!entry)
+		return -EINVAL;
+	if (firmware_map_hook)
+		firmware_map_hook(entry, false);
+	os_free(entry);
+	return 0;
+}
+
+int firmware_map_for_each(int (*fn)(struct firmware_map_entry *entry, void *arg), void *arg)
+{
+	struct firmware_map_entry *entry;
+	int ret = 0;
+
+	mutex_lock(&map.lock);
+	list_for_each_entry(entry, &map.entries, node) {
+		ret = fn(entry, arg);
+		if (ret)
+			break;
+	}
+	mutex_unlock(&map.lock);
+	return ret;
+}
+
+void firmware_map_exit(void)
+{
+	struct firmware_map_entry *entry, *next;
+
+	list_for_each_entry_safe(entry, next, &map.entries, node)
+		os_free(entry);
+	INIT_LIST_HEAD(&map.entries);
+	map.next_number = 0;
+}
