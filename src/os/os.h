@@ -39,7 +39,11 @@ int os_punch_hole(int fd, uint64_t offset, uint64_t len);
 int64_t os_file_resident(int fd);		/* st_blocks * 512 */
 int os_open_read(const char *path);
 ssize_t os_read_at(int fd, void *buf, size_t count, uint64_t offset);
+ssize_t os_read_dir(int fd, void *buf, size_t size); /* struct linux_dirent64 records */
 int os_nofile_limit(void);			/* soft RLIMIT_NOFILE */
+ssize_t os_write(int fd, const void *buf, size_t count);
+/* One byte per page of [at, at + len) into vec: bit 0 says resident (mincore). */
+int os_residency(void *at, size_t len, unsigned char *vec);
 
 int os_membarrier_register(void);
 int os_membarrier(void);			/* all threads of the process */

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System calls on descriptors: memory files, their size and their holes, and
+ * reading what the host tells in /proc. No state of its own.
+ */
+#include "os/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int os_memfd(const char *name)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int os_dup_from(int fd, int lowest)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
+
+	return copy < 0 ? -errno : copy;
+}
+
+int os_close(int fd)
+{
+	return close(fd) ? -errno : 0;
+}
+
+int os_truncate(int fd, uint64_t size)
+{
+	return ftruncate(fd, (off_t)size) ? -errno : 0;
+}
+
+int os_allocate(int fd, uint64_t offset, uint64_t len)
+{
+	return fallocate(fd, 0, (off_t)offset, (off_t)len) ? -errno : 0;
+}
+
+int os_punch_hole(int fd, uint64_t offset, uint64_t len)
+{
+	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+			 (off_t)len) ? -errno : 0;
+}
+
+int64_t os_file_resident(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? -errno : (int64_t)st.st_blocks * 512;
+}
+
+int os_open_read(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+ssize_t os_read_at(int fd, void *buf, size_t count, uint64_t offset)
+{
+	ssize_t n = pread(fd, buf, count, (off_t)offset);
+
+	return n < 0 ? -errno : n;
+}
+
+ssize_t os_write(int fd, const void *buf, size_t count)
+{
+	ssize_t n = write(fd, buf, count);
+
+	return n < 0 ? -errno : n;
+}
+
+int os_nofile_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return -errno;
+	return limit.rlim_cur > INT_MAX ? INT_MAX : (int)limit.rlim_cur;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System calls on address ranges: reserving, mapping, discarding, advising.
+ * No state of its own.
+ */
+#include "os/os.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+static int map(void *at, size_t len, int prot, int flags, int fd, uint64_t offset, void **addr)
+{
+	void *p = mmap(at, len, prot, flags, fd, (off_t)offset);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	if (addr)
+		*addr = p;
+	return 0;
+}
+
+int os_reserve(size_t len, void **addr)
+{
+	return map(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, addr);
+}
+
+int os_reserve_zeroed(size_t len, void **addr)
+{
+	return map(NULL, len, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, addr);
+}
+
+int os_map_fd(void *at, size_t len, int fd, uint64_t offset)
+{
+	return map(at, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd,
+		   offset, NULL);
+}
+
+int os_map_anonymous(void *at, size_t len)
+{
+	return map(at, len, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0, NULL);
+}
+
+int os_map_nothing(void *at, size_t len)
+{
+	return map(at, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+		   0, NULL);
+}
+
+int os_unmap(void *at, size_t len)
+{
+	return munmap(at, len) ? -errno : 0;
+}
+
+static int advise(void *at, size_t len, int advice)
+{
+	return madvise(at, len, advice) ? -errno : 0;
+}
+
+int os_discard(void *at, size_t len)
+{
+	return advise(at, len, MADV_DONTNEED);
+}
+
+int os_dontfork(void *at, size_t len)
+{
+	return advise(at, len, MADV_DONTFORK);
+}
+
+int os_dontdump(void *at, size_t len)
+{
+	return advise(at, len, MADV_DONTDUMP);
+}
+
+int os_populate(void *at, size_t len)
+{
+	return advise(at, len, MADV_POPULATE_WRITE);
+}
+
+int os_residency(void *at, size_t len, unsigned char *vec)
+{
+	return mincore(at, len, vec) ? -errno : 0;
+}
