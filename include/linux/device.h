@@ -17,26 +17,22 @@
 
 struct device;
 struct mp_dir;
-
-struct device_attribute {
-	const char *name;
-	unsigned short mode;
-	/* Writes the text into `buf` of one page; its length or -errno. Never allocates. */
-	ssize_t (*show)(struct device *dev, struct device_attribute *attr, char *buf);
-	/* `buf` is NUL-terminated behind `count` bytes; `count` or -errno. */
-	ssize_t (*store)(struct device *dev, struct device_attribute *attr, const char *buf,
-			 size_t count);
-};
+struct tree_attr;
+struct bus_private;
 
 struct bus_type {
 	const char *name;     /* "memory" */
 	const char *dev_name; /* name of its devices without the number, or NULL */
 	int (*online)(struct device *dev);
 	int (*offline)(struct device *dev);
-	struct device *dev_root;
+	/* Files of each device besides the generic ones, NULL-terminated; their owner is the
+	 * device. May be NULL. */
+	const struct tree_attr *const *dev_attrs;
+	/* Set while the bus is registered. */
+	struct bus_private *p;
+	struct device *dev_root;  /* what /sys/devices/system/NAME stands for: parent of its devices */
 	struct list_head devices; /* in order of registration */
 	struct mutex lock;	  /* guards devices */
-	struct mp_dir *dir, *devices_dir;
 };
 
 struct device {
@@ -46,30 +42,34 @@ struct device {
 	u32 id;
 	struct bus_type *bus;
 	struct mutex mutex;	/* the device lock */
-	const struct device_attribute *const *attrs; /* NULL-terminated, besides the bus's own */
-	void (*release)(struct device *dev);	     /* the last reference is gone */
+	void (*release)(struct device *dev); /* the last reference is gone */
 	void *driver_data;
 	bool offline_disabled;
 	bool offline;
-	int refs;
-	int nr_online_children; /* children that can go offline and have not */
-	bool registered;
+	bool registered;	/* device lock */
+	bool power_on;		/* text of power/control; no effect */
+	int refs;		/* atomic */
+	int nr_online_children; /* atomic; devices below that can go offline and have not */
 	struct list_head bus_node;
-	struct mp_dir *dir;
+	u64 bus_sequence;	/* grows along the bus's list */
+	struct mp_dir *dir;	/* while registered */
 };
 
-#define to_dev_name(dev) ((dev)->name)
 static inline const char *dev_name(const struct device *dev)
 {
 	return dev->name;
 }
 
-/* device_hotplug_lock (LOCK-1). Uninterruptible. Twice by one thread: fatal hook. */
+/*
+ * device_hotplug_lock (LOCK-1). Uninterruptible. Twice by one thread, or from
+ * a memory event callback: fatal hook.
+ */
 void lock_device_hotplug(void) MP_SYM(lock_device_hotplug);
 void unlock_device_hotplug(void) MP_SYM(unlock_device_hotplug);
 /*
  * One try; 0, or after about 5 ms -ERESTARTNOINTR: the caller gives up what
- * it holds of the attribute and starts again (LOCK-15..19).
+ * it holds of the attribute and starts again (LOCK-15..19). By a thread that
+ * holds the lock: fatal hook, -EDEADLK.
  */
 int lock_device_hotplug_sysfs(void) MP_SYM(lock_device_hotplug_sysfs);
 
@@ -81,9 +81,16 @@ struct device *get_device(struct device *dev) MP_SYM(get_device);
 /* Drops a reference; the last one calls dev->release. Accepts NULL. */
 void put_device(struct device *dev) MP_SYM(put_device);
 
-/* bus->online(), `online` uevent. 0, 1 when it was online already, or the bus's errno (BLOCK-19). */
+/*
+ * bus->online(), `online` uevent. 0, 1 when it was online already, or the
+ * bus's errno (BLOCK-19). From a memory event callback: fatal hook, -EDEADLK.
+ */
 int device_online(struct device *dev) MP_SYM(device_online);
-/* bus->offline(), `offline` uevent. 0, 1, -EPERM (disabled), -EBUSY (child), errno (BLOCK-20). */
+/*
+ * bus->offline(), `offline` uevent. 0, 1 when it was offline already, -EPERM
+ * (offline_disabled), -EBUSY (a device below is online), or the bus's errno
+ * (BLOCK-20). From a memory event callback: fatal hook, -EDEADLK.
+ */
 int device_offline(struct device *dev) MP_SYM(device_offline);
 static inline bool device_is_registered(struct device *dev)
 {
@@ -92,7 +99,11 @@ static inline bool device_is_registered(struct device *dev)
 
 /* First reference, lock, name. No error. */
 void device_initialize(struct device *dev) MP_SYM(device_initialize);
-/* Enters the tree, sends `add`. 0, -EEXIST, -ENOMEM, -EINVAL. On failure put_device(). */
+/*
+ * Enters bus and tree, sends `add`. `bus` must be registered and set, with a
+ * name or an id. 0, -EEXIST (nothing was created), -ENOMEM, -EINVAL (no bus, no
+ * name). On failure the caller drops its reference with put_device().
+ */
 int device_add(struct device *dev) MP_SYM(device_add);
 int device_register(struct device *dev) MP_SYM(device_register);
 /* Leaves the tree, sends `remove`, drops the first reference. */

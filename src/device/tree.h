@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The attribute tree: directories with groups of attributes, and links. It
+ * The attribute tree: directories with lists of attributes, and links. It
  * knows no memory; owners hang their objects in and every door walks it.
  *
  * One lock guards its shape; show and store run without it, holding an active
  * reference on the directory that removal waits for (LOCK-18).
+ *
+ * | call                      | needs                          | may sleep              |
+ * | tree_mkdir, _link, ...    | no lock                        | yes                    |
+ * | tree_empty, tree_rmdir    | no lock that a show or store   | until show and store   |
+ * |                           | of the directory waits for     | calls there have ended |
  */
 #ifndef MEMPLUG_DEVICE_TREE_H
 #define MEMPLUG_DEVICE_TREE_H
@@ -14,7 +19,11 @@
 
 struct mp_dir;
 
-/* One file of a directory; `owner` is what the directory was made with. */
+/*
+ * One file of a directory; `owner` is what the directory was made with. A name
+ * "power/control" puts the file into a subdirectory "power" that costs
+ * nothing; "hugepages/" is such a directory without files.
+ */
 struct tree_attr {
 	const char *name;
 	unsigned short mode;
@@ -22,34 +31,42 @@ struct tree_attr {
 	ssize_t (*show)(void *owner, const struct tree_attr *attr, char *buf);
 	/* NUL-terminated behind count (<= 4096) bytes; count, or -errno; -ERESTARTNOINTR restarts. */
 	ssize_t (*store)(void *owner, const struct tree_attr *attr, const char *buf, size_t count);
-	/* For files larger than a page (/proc): text from *pos on; instead of show. */
+	/* For files larger than a page (/proc), instead of show: *text from os_alloc, its length. */
 	ssize_t (*show_long)(void *owner, const struct tree_attr *attr, char **text);
-	long data;			/* for the functions */
-	bool (*visible)(void *owner, const struct tree_attr *attr); /* NULL: always */
+	long data; /* for the functions */
+	/* NULL: always. Called with the tree locked: looks, and touches nothing of the tree. */
+	bool (*visible)(void *owner, const struct tree_attr *attr);
+	const char *link; /* a link with this target instead of a file */
 };
 
-extern struct mp_dir *tree_root; /* "/" ; lives from tree_init() to tree_exit() */
+extern struct mp_dir *tree_root; /* "/"; lives from tree_init() to tree_exit() */
 
+/* 0 or -ENOMEM. */
 int tree_init(void);
+/* Removes everything as tree_rmdir() does. */
 void tree_exit(void);
 /*
  * A directory `name` under `parent`, with a NULL-terminated list of attributes
- * (may be NULL; kept by reference). NULL: no memory or the name exists (*error).
+ * (may be NULL; kept by reference). NULL with *error: -ENOMEM, -EEXIST (the
+ * name exists), -ENOENT (the parent is being removed), -EINVAL (name).
  */
 struct mp_dir *tree_mkdir(struct mp_dir *parent, const char *name,
 			  const struct tree_attr *const *attrs, void *owner, int *error);
 /* Existing directory or a new plain one for each component of a path under `parent`. */
 struct mp_dir *tree_mkpath(struct mp_dir *parent, const char *path, int *error);
+/* The child directory, or NULL. Valid as long as the caller knows that nobody removes it. */
 struct mp_dir *tree_lookup_dir(struct mp_dir *parent, const char *name);
 /*
  * Takes a directory and everything below out of the tree: new opens fail
  * with -ENOENT, I/O on open files with -ENODEV; waits for show and store
- * calls that run (not the caller's own).
+ * calls that run (not the caller's own). Accepts NULL.
  */
 void tree_rmdir(struct mp_dir *dir);
-/* Relative link; 0, -EEXIST, -ENOMEM. */
+/* The same, but the directory itself stays, empty, until tree_rmdir(). */
+void tree_empty(struct mp_dir *dir);
+/* Relative link; 0, -EEXIST, -ENOMEM, -ENOENT, -EINVAL. */
 int tree_link(struct mp_dir *parent, const char *name, const char *target);
+/* Takes a link away; no effect when there is none. */
 void tree_unlink(struct mp_dir *parent, const char *name);
 
-/* Walks one path; for doors. Same results as mp_read etc. */
 #endif

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The in-process door of the attribute tree: read and write whole files, open
+ * files with a snapshot of their text, look at entries. An open file's own
+ * mutex guards its text; what it points to is found as with any other door.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <linux/bug.h>
+#include <linux/errno.h>
+#include <linux/mutex.h>
+#include "device/tree_internal.h"
+#include "os/os.h"
+
+#define READABLE 0444
+#define WRITABLE 0222
+
+struct mp_file {
+	struct mutex lock;
+	struct mp_dir *dir; /* with a node reference */
+	const struct tree_attr *attr;
+	u32 generation;
+	int flags;
+	char *text; /* of the first read; os_alloc */
+	size_t len;
+};
+
+/* Tree lock held. The file at `path`, checked against what the caller wants to do (SYSFS-2). */
+static int find_file(const char *path, unsigned int wanted, struct tree_place *place)
+{
+	int error = tree_walk(path, true, place);
+
+	if (error)
+		return error;
+	if (!place->attr)
+		return -EISDIR;
+	if ((wanted & READABLE && !(place->attr->mode & READABLE)) ||
+	    (wanted & WRITABLE && !(place->attr->mode & WRITABLE)))
+		return -EACCES;
+	return 0;
+}
+
+static int enter_file(const char *path, unsigned int wanted, struct tree_active *active,
+		      const struct tree_attr **attr)
+{
+	struct tree_place place;
+	int error;
+
+	tree_lock();
+	error = find_file(path, wanted, &place);
+	if (!error && !tree_enter(place.dir, active))
+		error = -ENOENT;
+	tree_unlock();
+	*attr = error ? NULL : place.attr;
+	return error;
+}
+
+/* The whole text: in `page` with *heap NULL, or in *heap. */
+static ssize_t show(struct mp_dir *dir, const struct tree_attr *attr, char *page, char **heap)
+{
+	ssize_t len;
+
+	*heap = NULL;
+	if (attr->show_long)
+		return attr->show_long(dir->owner, attr, heap);
+	if (!attr->show)
+		return -EIO;
+	len = attr->show(dir->owner, attr, page);
+	if (WARN(len > MP_ATTR_SIZE, "%s: text of %zd bytes", attr->name, len))
+		len = MP_ATTR_SIZE;
+	return len;
+}
+
+ssize_t mp_read(const char *path, char *buf, size_t size)
+{
+	const struct tree_attr *attr;
+	struct tree_active active;
+	char page[MP_ATTR_SIZE], *heap;
+	ssize_t len;
+	int error = enter_file(path, READABLE, &active, &attr);
+
+	if (error)
+		return error;
+	len = show(active.dir, attr, page, &heap);
+	tree_leave(&active);
+	if (len >= 0) {
+		if ((size_t)len < size)
+			buf[len] = '\0';
+		else
+			len = (ssize_t)size;
+		memcpy(buf, heap ? heap : page, (size_t)len);
+	}
+	os_free(heap);
+	return len;
+}
+
+/* One write as the attribute sees it: at most 4096 bytes, a NUL behind them (SYSFS-4). */
+static size_t write_text(char *text, const char *buf, size_t count)
+{
+	if (count > MP_ATTR_SIZE)
+		count = MP_ATTR_SIZE;
+	memcpy(text, buf, count);
+	text[count] = '\0';
+	return count;
+}
+
+static ssize_t store(struct mp_dir *dir, const struct tree_attr *attr, const char *text,
+		     size_t count)
+{
+	return attr->store ? attr->store(dir->owner, attr, text, count) : -EIO;
+}
+
+ssize_t mp_write(const char *path, const char *buf, size_t count)
+{
+	const struct tree_attr *attr;
+	struct tree_active active;
+	char text[MP_ATTR_SIZE + 1];
+	ssize_t done;
+	int error;
+
+	count = write_text(text, buf, count);
+	do {
+		error = enter_file(path, WRITABLE, &active, &attr);
+		if (error)
+			return error;
+		done = count ? store(active.dir, attr, text, count) : 0;
+		/* A restart gives the reference up, so that the file can be removed (LOCK-18). */
+		tree_leave(&active);
+	} while (done == -ERESTARTNOINTR);
+	return done;
+}
+
+int mp_write_string(const char *path, const char *text)
+{
+	ssize_t done = mp_write(path, text, strlen(text));
+
+	return done < 0 ? (int)done : 0;
+}
+
+int mp_open(const char *path, int flags, struct mp_file **result)
+{
+	int access = flags & O_ACCMODE;
+	unsigned int wanted = (access != O_WRONLY ? READABLE : 0) |
+			      (access != O_RDONLY ? WRITABLE : 0);
+	struct tree_place place;
+	struct mp_file *file;
+	int error;
+
+	*result = NULL;
+	if (access == O_ACCMODE)
+		return -EINVAL;
+	file = os_alloc(sizeof(*file));
+	if (!file)
+		return -ENOMEM;
+	mutex_init(&file->lock);
+	tree_lock();
+	error = find_file(path, wanted, &place);
+	if (!error) {
+		file->dir = place.dir;
+		file->attr = place.attr;
+		file->generation = tree_generation();
+		file->flags = access;
+		tree_get(&place.dir->node);
+	}
+	tree_unlock();
+	if (error) {
+		os_free(file);
+		return error;
+	}
+	*result = file;
+	return 0;
+}
+
+static bool enter_open_file(struct mp_file *file, struct tree_active *active)
+{
+	return file->generation == tree_generation() && tree_enter(file->dir, active);
+}
+
+/* File lock held. A new text for an open file. */
+static int generate(struct mp_file *file)
+{
+	char *page = NULL, *heap;
+	ssize_t len;
+
+	os_free(file->text);
+	file->text = NULL;
+	if (!file->attr->show_long) {
+		page = os_alloc(MP_ATTR_SIZE);
+		if (!page)
+			return -ENOMEM;
+	}
+	len = show(file->dir, file->attr, page, &heap);
+	if (len < 0) {
+		os_free(page);
+		return (int)len;
+	}
+	file->text = heap ? heap : page;
+	file->len = (size_t)len;
+	return 0;
+}
+
+ssize_t mp_file_read(struct mp_file *file, char *buf, size_t count, off_t offset)
+{
+	struct tree_active active;
+	ssize_t done = 0;
+
+	if (file->flags == O_WRONLY)
+		return -EBADF;
+	if (offset < 0)
+		return -EINVAL;
+	mutex_lock(&file->lock);
+	if (!enter_open_file(file, &active)) {
+		mutex_unlock(&file->lock);
+		return -ENODEV;
+	}
+	if (!offset || !file->text)
+		done = generate(file);
+	tree_leave(&active);
+	if (!done && file->text && (size_t)offset < file->len) {
+		done = (ssize_t)(file->len - (size_t)offset);
+		if ((size_t)done > count)
+			done = (ssize_t)count;
+		memcpy(buf, file->text + offset, (size_t)done);
+	}
+	mutex_unlock(&file->lock);
+	return done;
+}
+
+ssize_t mp_file_write(struct mp_file *file, const char *buf, size_t count)
+{
+	char text[MP_ATTR_SIZE + 1];
+	struct tree_active active;
+	ssize_t done;
+
+	if (file->flags == O_RDONLY)
+		return -EBADF;
+	count = write_text(text, buf, count);
+	do {
+		/* Writes through one open file come one after the other (SYSFS-5). */
+		mutex_lock(&file->lock);
+		if (enter_open_file(file, &active)) {
+			done = count ? store(file->dir, file->attr, text, count) : 0;
+			tree_leave(&active);
+		} else {
+			done = -ENODEV;
+		}
+		mutex_unlock(&file->lock);
+	} while (done == -ERESTARTNOINTR);
+	return done;
+}
+
+void mp_file_close(struct mp_file *file)
+{
+	if (!file)
+		return;
+	tree_put(&file->dir->node);
+	os_free(file->text);
+	os_free(file);
+}
