@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What happened, in order: calls of notifiers, uevents, probes, under one
+ * sequence number; and the uevents as their receivers see them. Guarded by the
+ * mutex, since callbacks and listeners run on whatever thread.
+ */
+#include "replay.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <memplug/tree.h>
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct lines lines, uevents;
+	unsigned long seq;
+	bool uevents_in_log;
+} events = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+void log_event(char letter, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	pthread_mutex_lock(&events.lock);
+	lines_add(&events.lines, 0, "%c %lu %s", letter, ++events.seq, text);
+	pthread_cond_broadcast(&events.changed);
+	pthread_mutex_unlock(&events.lock);
+}
+
+static void move_lines(struct lines *from, struct lines *out, int number)
+{
+	int i;
+
+	pthread_mutex_lock(&events.lock);
+	for (i = 0; i < from->count; i++)
+		lines_add(out, number, "%s", from->text[i]);
+	lines_free(from);
+	pthread_mutex_unlock(&events.lock);
+}
+
+void log_flush(struct lines *out, int number)
+{
+	move_lines(&events.lines, out, number);
+}
+
+void uevents_flush(struct lines *out, int number)
+{
+	move_lines(&events.uevents, out, number);
+}
+
+static bool log_holds(const char *text)
+{
+	int i;
+
+	for (i = 0; i < events.lines.count; i++)
+		if (strstr(events.lines.text[i], text))
+			return true;
+	return false;
+}
+
+bool log_wait_for(const char *text, const bool *done)
+{
+	bool finished;
+
+	pthread_mutex_lock(&events.lock);
+	while (!*done && !log_holds(text))
+		pthread_cond_wait(&events.changed, &events.lock);
+	finished = *done;
+	pthread_mutex_unlock(&events.lock);
+	return !finished;
+}
+
+void log_wake(bool *done)
+{
+	pthread_mutex_lock(&events.lock);
+	*done = true;
+	pthread_cond_broadcast(&events.changed);
+	pthread_mutex_unlock(&events.lock);
+}
+
+/* The header and all keys but SEQNUM, blank-separated, as the oracle's listener prints them. */
+static void keep_uevent(const char *text, size_t size)
+{
+	char line[1024] = "E";
+	const char *part;
+
+	for (part = text; part < text + size; part += strlen(part) + 1) {
+		if (starts_with(part, "SEQNUM="))
+			continue;
+		strncat(line, " ", sizeof(line) - strlen(line) - 1);
+		strncat(line, part, sizeof(line) - strlen(line) - 1);
+	}
+	pthread_mutex_lock(&events.lock);
+	lines_add(&events.uevents, 0, "%s", line);
+	pthread_mutex_unlock(&events.lock);
+}
+
+static void uevent(const char *text, size_t size, void *arg)
+{
+	char action[16], folder[16], name[32];
+
+	(void)arg;
+	/* Objects below a directory called memory or node: blocks and nodes. */
+	if (sscanf(text, "%15[a-z]@/devices/system/%15[a-z]/%31s", action, folder, name) != 3 ||
+	    (strcmp(folder, "memory") && strcmp(folder, "node")))
+		return;
+	keep_uevent(text, size);
+	if (events.uevents_in_log)
+		log_event('U', "%s %s", action, name);
+}
+
+void uevents_log(bool on)
+{
+	events.uevents_in_log = on;
+}
+
+void uevents_start(void)
+{
+	if (mp_uevent_listen(uevent, NULL))
+		abort();
+}
