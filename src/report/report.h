@@ -25,6 +25,8 @@
 #endif
 
 void ring_record(enum mp_ring_type type, s64 a, s64 b, s64 c, const char *name);
+/* In a fork child: its thread has another id. Called by the sync layer. */
+void ring_at_fork_child(void);
 
 /* Begins an operation of this thread: later reason_set() calls refer to it. Nests: the outer wins. */
 void reason_begin(const char *operation, long block);
