@@ -66,7 +66,8 @@ static void replay_request(struct replay *replay, int number, const char *line)
 	flush(replay, number);
 	if (replay->want_open_file && !replay->kept_open && starts_with(request, "dimm-del"))
 		mp_open("/sys/devices/system/memory/memory32/state", O_RDWR, &replay->kept_open);
-	reply = dimm_request(words, count);
+	reply = starts_with(request, "vmem-size ") ? vmem_request(words[2])
+						   : dimm_request(words, count);
 	lines_add(&replay->got, number, "Q %s : %s", request, reply);
 	flush(replay, number);
 }
@@ -90,7 +91,7 @@ static void replay_process(struct replay *replay, int number, const char *line)
 	process_command(&replay->got, number, request);
 }
 
-/* insmod and rmmod of the error injection; its framework is one with it. */
+/* insmod and rmmod: error injection, whose framework is one with it, and the virtio-mem driver. */
 static void replay_module(struct replay *replay, int number, const char *line)
 {
 	char request[256], copy[256], *words[4];
@@ -99,7 +100,10 @@ static void replay_module(struct replay *replay, int number, const char *line)
 	request_of(line, request, sizeof(request));
 	snprintf(copy, sizeof(copy), "%s", request);
 	count = split(copy, words, 4);
-	if (count >= 2 && !strcmp(words[1], "notifier-error-inject")) {
+	if (count >= 2 && !strcmp(words[1], "virtio_mem")) {
+		rc = vmem_load();
+	} else if (count >= 2 && (starts_with(words[1], "virtio") ||
+				  !strcmp(words[1], "notifier-error-inject"))) {
 		rc = 0;
 	} else if (count >= 2 && !strcmp(words[1], "memory-notifier-error-inject")) {
 		if (count > 2)
@@ -250,8 +254,6 @@ static const char *unable(const struct replay *replay)
 	for (i = 0; i < replay->trace.lines.count; i++) {
 		if (starts_with(line_at(replay, i), "P ") && strstr(line_at(replay, i), " hugetlb"))
 			return "needs hugetlbfs";
-		if (starts_with(line_at(replay, i), "X insmod virtio"))
-			return "needs a virtio-mem driver";
 		if (starts_with(line_at(replay, i), "S mem-on-off-test.sh"))
 			return "runs a script of the kernel's tree in the guest";
 	}

@@ -53,6 +53,10 @@ bool dimm_write(const char *path, const char *text, int *rc);
 /* Names of the blocks of the first device, as its physical nodes. */
 void dimm_physical_nodes(char *buf, size_t size);
 
+/* vmem.c: a virtio-mem device of 2 GiB on node 1; 0 or -errno */
+int vmem_load(void);
+const char *vmem_request(const char *size_text);
+
 /* hold.c: pages taken from the allocator by name */
 bool pages_can_be_allocated(bool movable, int nid, unsigned long start, unsigned long nr);
 int hold_pages(const char *name, int nid, unsigned long start, unsigned long nr, unsigned int count,
