@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 /* id: the rule with '_' for '-', or any other identifier for a test of no numbered rule. */
-#define TEST(id, title) MPTEST_DEFINE(#id, title, __LINE__)
+#define TEST(id, title) MPTEST_DEFINE(#id, title, __COUNTER__)
 
 /* The arguments of each check are evaluated once; a failure prints both values. */
 #define CHECK(cond) mptest_check(!!(cond), __FILE__, __LINE__, #cond)

@@ -1,0 +1,604 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Booting a machine from its description and taking it down (BOOT-1..5,
+ * DESIGN D2). Boot is a list of steps with an undo each; what fails half-way
+ * leaves nothing. Runs alone: `booting` refuses a second one.
+ */
+#include <memplug/machine.h>
+#include "backing/backing.h"
+#include "block/block.h"
+#include "device/bus.h"
+#include "device/tree.h"
+#include "hotplug/hotplug.h"
+#include "os/os.h"
+#include "page/page.h"
+#include "plug/desc.h"
+#include "plug/plug.h"
+#include "plug/plug_files.h"
+#include "report/report.h"
+#include "sync/thread.h"
+
+bool machine_booted;
+
+static struct {
+	struct mutex lock; /* one boot or shutdown at a time */
+	struct backing_config backing;
+	u64 block_size;
+	struct mp_desc desc; /* lists are borrowed, during boot only */
+} machine;
+
+u64 machine_max_phys(void)
+{
+	return machine.backing.max_phys;
+}
+
+bool mp_booted(void)
+{
+	return READ_ONCE(machine_booted);
+}
+
+static void reset_after_fork(void)
+{
+	/* The chains stay; everything that belongs to the machine is gone. */
+	WRITE_ONCE(machine_booted, false);
+	mutex_init(&machine.lock);
+	nr_node_ids = 0;
+}
+
+__attribute__((constructor)) static void boot_at_start(void)
+{
+	sync_at_fork_child(reset_after_fork);
+}
+
+static int refuse(int error, const char *text)
+{
+	return reason_set(MP_REASON_ARGUMENT, error, "description", "boot refused: %s", text);
+}
+
+/* ---- step 0: does the description make sense ---- */
+
+static u64 ram_end(const struct mp_desc *desc)
+{
+	const struct desc_range *last = &desc->ram.at[desc->ram.count - 1];
+
+	return last->start + last->size;
+}
+
+/* BLOCK-3, the virtual machine's rule. */
+static u64 auto_block_size(u64 end)
+{
+	u64 size = SZ_1G * 2;
+
+	if (end < 64 * SZ_1G)
+		return SZ_128M;
+	while (size > SZ_128M && !IS_ALIGNED(end, size))
+		size /= 2;
+	return size;
+}
+
+static int check_desc(const struct mp_desc *desc, u64 *block_size)
+{
+	const struct desc_range *range;
+	int i;
+
+	if (!desc)
+		return refuse(-EINVAL, "no description");
+	if (!desc->ram.count)
+		return refuse(-EINVAL, "the machine has no RAM to boot with; add a ram range");
+	*block_size = desc->block_size ? desc->block_size : auto_block_size(ram_end(desc));
+	for (i = 0; i < desc->ram.count; i++) {
+		range = &desc->ram.at[i];
+		if (range->start + range->size > desc->max_phys)
+			return refuse(-EINVAL, "RAM above max_phys");
+		if (range->movable && !IS_ALIGNED(range->start | range->size, SZ_2M))
+			return refuse(-EINVAL, "movable RAM must be whole 2 MiB pageblocks");
+	}
+	for (i = 0; i < desc->offline.count; i++) {
+		range = &desc->offline.at[i];
+		if (!IS_ALIGNED(range->start | range->size, *block_size))
+			return refuse(-EINVAL, "offline memory must be whole blocks");
+		if (range->start + range->size > desc->max_phys)
+			return refuse(-EINVAL, "offline memory above max_phys");
+	}
+	return 0;
+}
+
+/* ---- nodes ---- */
+
+static void nodes_prepare(const struct mp_desc *desc)
+{
+	int nid, i;
+
+	memset(node_states, 0, sizeof(nodemask_t) * NR_NODE_STATES);
+	nr_node_ids = 0;
+	for (nid = 0; nid < MAX_NUMNODES; nid++) {
+		if (!desc_node_possible(desc, nid))
+			continue;
+		node_set_state(nid, N_POSSIBLE);
+		nr_node_ids = nid + 1;
+	}
+	for (i = 0; i < desc->nr_cpus; i++) {
+		node_set_state(desc->cpus[i].nid, N_ONLINE);
+		node_set_state(desc->cpus[i].nid, N_CPU);
+	}
+	for (i = 0; i < desc->ram.count; i++)
+		node_set_state(desc->ram.at[i].nid, N_ONLINE);
+}
+
+static int page_boot(const struct mp_desc *desc)
+{
+	struct page_config config = {
+		.max_phys = machine.backing.max_phys,
+		.block_size = machine.block_size,
+		.nr_node_ids = nr_node_ids,
+		.follow_linux = !desc->document,
+	};
+	int *distance, i, j, ret;
+
+	distance = os_alloc((size_t)nr_node_ids * (size_t)nr_node_ids * sizeof(*distance));
+	if (!distance)
+		return -ENOMEM;
+	for (i = 0; i < nr_node_ids; i++)
+		for (j = 0; j < nr_node_ids; j++)
+			distance[i * nr_node_ids + j] = i == j ? 10 : 20;
+	for (i = 0; i < desc->nr_distances; i++)
+		distance[desc->distances[i].from * nr_node_ids + desc->distances[i].to] =
+			desc->distances[i].distance;
+	config.distance = distance;
+	ret = page_init(&config);
+	os_free(distance);
+	return ret;
+}
+
+/* ---- RAM ---- */
+
+static u64 block_down(u64 address)
+{
+	return address & ~(machine.block_size - 1);
+}
+
+static u64 block_up(u64 address)
+{
+	return block_down(address + machine.block_size - 1);
+}
+
+/* Calls fn for each run of blocks that RAM touches: [start, end), node of its last range. */
+static int for_each_ram_block(const struct mp_desc *desc,
+			      int (*fn)(const struct mp_desc *desc, u64 block, int nid))
+{
+	u64 next = 0;
+	int i, j, ret;
+
+	for (i = 0; i < desc->ram.count; i++) {
+		const struct desc_range *range = &desc->ram.at[i];
+		u64 block = max(block_down(range->start), next);
+
+		for (; block < range->start + range->size; block += machine.block_size) {
+			int nid = range->nid;
+
+			/* A block that several nodes share belongs to the last (BLOCK-8). */
+			for (j = i + 1; j < desc->ram.count; j++)
+				if (desc->ram.at[j].start < block + machine.block_size)
+					nid = desc->ram.at[j].nid;
+			ret = fn(desc, block, nid);
+			if (ret)
+				return ret;
+		}
+		next = block;
+	}
+	return 0;
+}
+
+static int ram_back_block(const struct mp_desc *desc, u64 block, int nid)
+{
+	int ret = backing_add(block, machine.block_size);
+
+	(void)desc;
+	if (ret)
+		return reason_set(MP_REASON_SYSTEM, ret, "backing",
+				  "boot refused: the host gives no mapping for boot RAM at 0x%llx (error %d)",
+				  (unsigned long long)block, ret);
+	return sections_add(PHYS_PFN(block), PHYS_PFN(machine.block_size), nid, true);
+}
+
+/* ZONE_DMA below 16 MiB, ZONE_DMA32 below 4 GiB, ZONE_NORMAL above. */
+static int ram_zones(const struct desc_range *range)
+{
+	static const u64 ends[] = { 16ULL << 20, 4ULL << 30, ~0ULL };
+	u64 at = range->start, end = range->start + range->size;
+	int i, ret;
+
+	for (i = ZONE_DMA; i <= ZONE_NORMAL && at < end; i++) {
+		u64 to = min(end, ends[i]);
+
+		if (range->movable)
+			to = end;
+		if (at >= to)
+			continue;
+		ret = zone_add_boot_range(
+			&NODE_DATA(range->nid)->node_zones[range->movable ? ZONE_MOVABLE : i],
+			PHYS_PFN(at), PHYS_PFN(to - at));
+		if (ret)
+			return ret;
+		at = to;
+	}
+	return 0;
+}
+
+/* What lies in RAM's blocks but is no RAM, and what the firmware keeps. */
+static void ram_reserve(const struct mp_desc *desc)
+{
+	u64 at = block_down(desc->ram.at[0].start);
+	int i;
+
+	for (i = 0; i < desc->ram.count; i++) {
+		const struct desc_range *range = &desc->ram.at[i];
+
+		if (block_down(range->start) > at) {
+			if (block_up(at) > at)
+				pages_reserve_boot(PHYS_PFN(at), PHYS_PFN(block_up(at) - at));
+			at = block_down(range->start);
+		}
+		if (range->start > at)
+			pages_reserve_boot(PHYS_PFN(at), PHYS_PFN(range->start - at));
+		at = range->start + range->size;
+	}
+	if (block_up(at) > at)
+		pages_reserve_boot(PHYS_PFN(at), PHYS_PFN(block_up(at) - at));
+	for (i = 0; i < desc->reserved.count; i++) {
+		u64 pfn = PHYS_PFN(desc->reserved.at[i].start);
+		u64 end = pfn + PHYS_PFN(desc->reserved.at[i].size);
+
+		for (; pfn < end; pfn++)
+			if (pfn_valid(pfn))
+				pages_reserve_boot(pfn, 1);
+	}
+}
+
+static int ram_open_block(const struct mp_desc *desc, u64 block, int nid)
+{
+	(void)desc;
+	(void)nid;
+	boot_open_sections(PHYS_PFN(block), PHYS_PFN(machine.block_size));
+	return 0;
+}
+
+static int ram_resources(const struct mp_desc *desc)
+{
+	int i, ret = 0;
+
+	for (i = 0; i < desc->ram.count && !ret; i++) {
+		u64 start = desc->ram.at[i].start, size = desc->ram.at[i].size;
+
+		/* Adjacent ranges of one machine are one piece of RAM. */
+		while (i + 1 < desc->ram.count && desc->ram.at[i + 1].start == start + size)
+			size += desc->ram.at[++i].size;
+		ret = resource_add_boot(start, size, "System RAM", true) ?:
+			firmware_map_add(start, start + size - 1, "System RAM");
+	}
+	return ret;
+}
+
+static void ram_masks(void)
+{
+	int nid, i;
+
+	for_each_online_node(nid) {
+		for (i = 0; i <= ZONE_MOVABLE; i++) {
+			if (!populated_zone(&NODE_DATA(nid)->node_zones[i]))
+				continue;
+			node_set_state(nid, N_MEMORY);
+			if (i <= ZONE_NORMAL)
+				node_set_state(nid, N_NORMAL_MEMORY);
+			NODE_DATA(nid)->kswapd = true;
+			NODE_DATA(nid)->kcompactd = true;
+		}
+	}
+}
+
+static int ram_populate(const struct mp_desc *desc)
+{
+	int i, ret;
+
+	ret = for_each_ram_block(desc, ram_back_block);
+	for (i = 0; i < desc->ram.count && !ret; i++)
+		ret = ram_zones(&desc->ram.at[i]);
+	if (ret)
+		return ret;
+	ram_reserve(desc);
+	for_each_ram_block(desc, ram_open_block);
+	ram_masks();
+	build_all_zonelists();
+	init_per_zone_wmark_min();
+	return ram_resources(desc);
+}
+
+/* ---- devices ---- */
+
+/* BLOCK-8: the only populated zone of the node whose span meets the block, or NULL. */
+static struct zone *only_zone(int nid, unsigned long pfn)
+{
+	struct zone *found = NULL;
+	int i;
+
+	for (i = 0; i < MAX_NR_ZONES; i++) {
+		struct zone *zone = &NODE_DATA(nid)->node_zones[i];
+
+		if (!populated_zone(zone) || !zone_intersects(zone, pfn, memory_block_pages()))
+			continue;
+		if (found)
+			return NULL;
+		found = zone;
+	}
+	return found;
+}
+
+static int boot_block(const struct mp_desc *desc, u64 block, int nid)
+{
+	bool several = false;
+	int i;
+
+	for (i = 0; i < desc->ram.count; i++)
+		if (desc->ram.at[i].start < block + machine.block_size &&
+		    desc->ram.at[i].start + desc->ram.at[i].size > block &&
+		    desc->ram.at[i].nid != nid)
+			several = true;
+	return memory_block_create_boot(block / machine.block_size, nid,
+					several ? NULL : only_zone(nid, PHYS_PFN(block)));
+}
+
+/* NODE-9: a boot block is linked to every node that has a page in it. */
+static int link_boot_block(const struct mp_desc *desc, u64 block, int nid)
+{
+	struct memory_block *mem = find_memory_block(pfn_to_section_nr(PHYS_PFN(block)));
+	int i, ret = 0;
+
+	for (i = 0; i < desc->ram.count && !ret; i++)
+		if (desc->ram.at[i].start < block + machine.block_size &&
+		    desc->ram.at[i].start + desc->ram.at[i].size > block)
+			ret = link_memory_block(mem, desc->ram.at[i].nid);
+	mem->nid = nid;
+	put_device(&mem->dev);
+	return ret;
+}
+
+static int devices_boot(const struct mp_desc *desc)
+{
+	int nid, i, ret;
+
+	probe_file_exists = desc->probe;
+	ret = memory_dev_init(machine.block_size);
+	if (ret)
+		return ret;
+	ret = for_each_ram_block(desc, boot_block) ?: node_dev_init();
+	if (ret)
+		return ret;
+	for (i = 0; i < desc->nr_cpus; i++)
+		node_set_cpu(desc->cpus[i].cpu, desc->cpus[i].nid);
+	for_each_online_node(nid) {
+		ret = register_one_node(nid);
+		if (ret)
+			return ret;
+	}
+	return for_each_ram_block(desc, link_boot_block) ?: proc_register() ?: params_register()
+		?: inject_tree_register() ?: firmware_map_register();
+}
+
+static void devices_exit(void)
+{
+	firmware_map_unregister();
+	inject_tree_unregister();
+	params_unregister();
+	proc_unregister();
+	memory_dev_exit();
+	node_dev_exit();
+}
+
+/* ---- the whole ---- */
+
+static void settings(const struct mp_desc *desc)
+{
+	contract_set(desc->document);
+	mhp_default_online_type = desc->default_online_type;
+	online_policy = desc->online_policy;
+	auto_movable_ratio = desc->auto_movable_ratio;
+	auto_movable_numa_aware = desc->auto_movable_numa_aware;
+	memmap_on_memory = desc->memmap_on_memory;
+	movable_node_enabled = desc->movable_node;
+	memset(&hotplug_counters, 0, sizeof(hotplug_counters));
+	block_reasons_init();
+}
+
+enum boot_level { NOTHING, TREE, BACKING, PAGES, RAM, DEVICES };
+
+static void boot_undo(enum boot_level level)
+{
+	switch (level) {
+	case DEVICES:
+		devices_exit();
+		fallthrough;
+	case RAM:
+		firmware_map_exit();
+		resource_exit();
+		groups_exit();
+		fallthrough;
+	case PAGES:
+		page_exit();
+		fallthrough;
+	case BACKING:
+		backing_exit();
+		fallthrough;
+	case TREE:
+		tree_exit();
+		fallthrough;
+	case NOTHING:
+		memset(node_states, 0, sizeof(nodemask_t) * NR_NODE_STATES);
+		nr_node_ids = 0;
+	}
+}
+
+static int boot_steps(const struct mp_desc *desc, enum boot_level *level)
+{
+	int ret;
+
+	settings(desc);
+	nodes_prepare(desc);
+	ret = tree_init();
+	if (ret)
+		return ret;
+	*level = TREE;
+	machine.backing = (struct backing_config){
+		.kind = desc->backing,
+		.populate = desc->populate,
+		.overcommit = desc->overcommit,
+		.block_size = machine.block_size,
+		.max_phys = desc->max_phys,
+	};
+	ret = backing_init(&machine.backing);
+	if (ret)
+		return ret;
+	*level = BACKING;
+	if (ram_end(desc) > machine.backing.max_phys)
+		return reason_set(MP_REASON_NO_MEMORY, -ENOMEM, "address space",
+				  "boot refused: RAM up to 0x%llx needs more address space than the %llu GiB to be had",
+				  (unsigned long long)ram_end(desc),
+				  (unsigned long long)(machine.backing.max_phys >> 30));
+	ret = page_boot(desc);
+	if (ret)
+		return ret;
+	*level = PAGES;
+	ret = resource_init();
+	if (ret)
+		return ret;
+	*level = RAM;
+	ret = ram_populate(desc);
+	if (ret)
+		return ret;
+	*level = DEVICES;
+	return devices_boot(desc);
+}
+
+static int add_offline_ranges(const struct mp_desc *desc)
+{
+	int type = mhp_default_online_type, i, ret = 0;
+
+	/* It was there, offline, when the machine was described: it stays so. */
+	mhp_default_online_type = MMOP_OFFLINE;
+	for (i = 0; i < desc->offline.count && !ret; i++)
+		ret = add_memory(desc->offline.at[i].nid, desc->offline.at[i].start,
+				 desc->offline.at[i].size, MHP_NONE);
+	mhp_default_online_type = type;
+	return ret;
+}
+
+int mp_boot(const struct mp_desc *desc)
+{
+	enum boot_level level = NOTHING;
+	int ret;
+
+	if (!plug_allowed("mp_boot", __builtin_return_address(0)))
+		return -EDEADLK;
+	reason_begin("boot", -1);
+	mutex_lock(&machine.lock);
+	if (machine_booted) {
+		ret = reason_set(MP_REASON_BUSY, -EBUSY, "machine",
+				 "boot refused: this process has a machine; mp_shutdown() it first");
+		goto out;
+	}
+	ret = check_desc(desc, &machine.block_size);
+	if (ret)
+		goto out;
+	/* The device layers below take their locks as in a running machine. */
+	lock_device_hotplug();
+	mem_hotplug_begin();
+	ret = boot_steps(desc, &level);
+	mem_hotplug_done();
+	if (!ret)
+		WRITE_ONCE(machine_booted, true);
+	unlock_device_hotplug();
+	if (!ret) {
+		ret = add_offline_ranges(desc);
+		if (ret)
+			WRITE_ONCE(machine_booted, false);
+	}
+	if (ret) {
+		lock_device_hotplug();
+		mem_hotplug_begin();
+		boot_undo(level);
+		mem_hotplug_done();
+		unlock_device_hotplug();
+		reason_set(ret == -ENOMEM ? MP_REASON_NO_MEMORY : MP_REASON_SYSTEM, ret, "boot",
+			   "boot refused: error %d; nothing is left of it", ret);
+	}
+	ring_record(MP_RING_BOOT, (s64)memory_blocks_count(false), 0, ret, NULL);
+out:
+	mutex_unlock(&machine.lock);
+	reason_end();
+	if (!ret)
+		modules_load_all();
+	return ret;
+}
+
+/* ---- shutdown ---- */
+
+static int referenced_block(struct memory_block *mem, void *arg)
+{
+	/* The table's own reference and the walk's. */
+	if (READ_ONCE(mem->dev.refs) <= 2)
+		return 0;
+	*(unsigned long *)arg = memory_block_id(mem);
+	return 1;
+}
+
+static int in_use(void)
+{
+	char holder[96], state[64];
+	unsigned long block = 0, pages;
+	struct page *page = NULL;
+
+	pages = page_in_use(&page);
+	if (pages) {
+		page_describe(page_to_pfn(page), holder, sizeof(holder), state, sizeof(state));
+		reason_set(MP_REASON_BUSY, -EBUSY, holder,
+			   "shutdown refused: %lu pages are allocated, for example 0x%lx (%s) by %s; free them",
+			   pages, page_to_pfn(page), state, holder);
+		reason_page(page_to_pfn(page), pages);
+		return -EBUSY;
+	}
+	if (for_each_memory_block(&block, referenced_block))
+		return reason_set(MP_REASON_BUSY, -EBUSY, "device reference",
+				  "shutdown refused: memory%lu is referenced; put_device() it",
+				  block);
+	return 0;
+}
+
+int mp_shutdown(void)
+{
+	int ret;
+
+	if (!plug_allowed("mp_shutdown", __builtin_return_address(0)))
+		return -EDEADLK;
+	reason_begin("shutdown", -1);
+	mutex_lock(&machine.lock);
+	ret = plug_need_machine();
+	if (ret)
+		goto out;
+	if (device_hotplug_lock_held() || percpu_is_read_locked(&mp_mem_hotplug_lock)) {
+		ret = reason_set(MP_REASON_BUSY, -EBUSY, "mem_hotplug_lock",
+				 "shutdown refused: an operation or a read section is active");
+		goto out;
+	}
+	lock_device_hotplug();
+	mem_hotplug_begin();
+	ret = in_use();
+	if (!ret) {
+		WRITE_ONCE(machine_booted, false);
+		boot_undo(DEVICES);
+	}
+	mem_hotplug_done();
+	unlock_device_hotplug();
+out:
+	mutex_unlock(&machine.lock);
+	reason_end();
+	return ret;
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Nothing is lost when the nth system call or the nth allocation fails, for
+ * every n, in boot, add, online, offline and remove. After each failure the
+ * machine's checker passes, and machine, descriptors and mappings are as they
+ * were before the call. A loop ends with the run in which nothing failed; for
+ * system calls its length is compared with what strace saw of that run.
+ */
+#include "mptest.h"
+#include "wrap.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/memory_hotplug.h>
+#include <linux/memory.h>
+#include <memplug/memplug.h>
+
+#define BLOCK (128UL << 20)
+#define HOT (4UL << 30)
+#define STATE "/sys/devices/system/memory/memory32/state"
+#define MARK_BEGIN (-12345)
+#define MARK_END (-54321)
+
+/* ---- what must not change ---- */
+
+static int count_dir(const char *path)
+{
+	DIR *dir = opendir(path);
+	int n = 0;
+
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+static int count_maps(void)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	int c, lines = 0;
+
+	while ((c = getc(f)) != EOF)
+		lines += c == '\n';
+	fclose(f);
+	return lines;
+}
+
+static char *shown; /* text of the machine as its tree shows it */
+static size_t shown_len;
+
+static void show(const char *text)
+{
+	size_t n = strlen(text);
+
+	if (shown_len + n + 1 > 1 << 20)
+		return;
+	memcpy(shown + shown_len, text, n + 1);
+	shown_len += n;
+}
+
+static int show_entry(const struct mp_entry *entry, void *arg)
+{
+	(void)arg;
+	show(entry->name);
+	show("\n");
+	return 0;
+}
+
+static char *snapshot(void)
+{
+	static const char *const files[] = {
+		"/proc/iomem", "/proc/zoneinfo", "/sys/devices/system/node/has_memory",
+		"/sys/devices/system/node/online", STATE,
+	};
+	static char text[1 << 16];
+	size_t i;
+
+	shown = malloc(1 << 20);
+	shown_len = 0;
+	shown[0] = '\0';
+	if (!mp_booted())
+		return shown;
+	for (i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		text[0] = '\0';
+		mp_read(files[i], text, sizeof(text) - 1);
+		show(text);
+	}
+	mp_list("/sys/devices/system/memory", show_entry, NULL);
+	mp_list("/sys/devices/system/node", show_entry, NULL);
+	mp_list("/sys/firmware/memmap", show_entry, NULL);
+	return shown;
+}
+
+/* ---- the operations ---- */
+
+static bool once_only; /* under strace, outside the test framework */
+
+static void must_work(int ret)
+{
+	if (once_only && ret)
+		_exit(3);
+	if (!once_only)
+		CHECK_EQ(ret, 0);
+}
+
+static struct mp_desc *desc;
+
+static void describe(void)
+{
+	desc = mp_desc_new();
+	mp_desc_parse(desc, "node 0\nnode 1\ncpu 0 node 0\nram 0x100000 383M node 0\n", "fault");
+	mp_desc_set(desc, "overcommit", "yes");
+	mp_desc_set(desc, "max_phys", "64G");
+}
+
+static int op_boot(void) { return mp_boot(desc); }
+static int op_add(void) { return add_memory(1, HOT, 2 * BLOCK, MHP_NONE); }
+static int op_online(void) { return mp_write_string(STATE, "online_movable"); }
+static int op_offline(void) { return mp_write_string(STATE, "offline"); }
+static int op_remove(void) { return remove_memory(HOT, 2 * BLOCK); }
+static void undo_boot(void) { must_work(mp_shutdown()); }
+static void undo_add(void) { must_work(op_remove()); }
+static void undo_online(void) { must_work(op_offline()); }
+static void undo_offline(void) { must_work(op_online()); }
+static void undo_remove(void) { must_work(op_add()); }
+
+struct operation {
+	const char *name;
+	int depth; /* operations of the sequence that come before it */
+	int (*run)(void);
+	void (*undo)(void);
+};
+
+/* depth: 0 nothing, 1 booted, 2 added, 3 onlined. */
+static const struct operation operations[] = {
+	{ "boot", 0, op_boot, undo_boot }, { "add", 1, op_add, undo_add },
+	{ "online", 2, op_online, undo_online }, { "offline", 3, op_offline, undo_offline },
+	{ "remove", 2, op_remove, undo_remove },
+};
+
+static void prepare(const struct operation *op)
+{
+	static int (*const steps[])(void) = { op_boot, op_add, op_online };
+	int i;
+
+	/* No system call of the heap in between: grow it once and keep it. */
+	mallopt(M_MMAP_THRESHOLD, 1 << 30);
+	mallopt(M_TRIM_THRESHOLD, 1 << 30);
+	mallopt(M_TOP_PAD, 64 << 20);
+	free(malloc(32 << 20));
+	describe();
+	for (i = 0; i < op->depth; i++)
+		must_work(steps[i]());
+	/* Twice there and back: everything that is made once in a process is there. */
+	for (i = 0; i < 2; i++) {
+		must_work(op->run());
+		op->undo();
+	}
+}
+
+static void quiet(int level, const char *text, void *arg)
+{
+	(void)level;
+	(void)text;
+	(void)arg;
+}
+
+static long loop(const struct operation *op, enum fault_kind kind)
+{
+	bool hit = true;
+	long n, seen = 0, refused = 0, survived = 0;
+
+	mp_set_log_hook(quiet, NULL);
+	prepare(op);
+	for (n = 1; hit; n++) {
+		char *before = snapshot(), *after;
+		int fds = count_dir("/proc/self/fd"), maps = count_maps(), ret;
+		const char *what;
+
+		fault_arm(kind, n);
+		ret = op->run();
+		seen = fault_disarm(&hit, &what);
+		if (!hit) {
+			CHECK_EQ(ret, 0);
+			op->undo();
+			free(before);
+			break;
+		}
+		if (mp_check(NULL, NULL))
+			FAIL("%s: %s number %ld failed, and the machine is not sound", op->name, what, n);
+		if (!ret) {
+			survived++;
+			op->undo();
+		} else {
+			refused++;
+		}
+		after = snapshot();
+		if (strcmp(before, after))
+			FAIL("%s: %s number %ld failed (result %d), and the machine differs:\n%s---\n%s",
+			     op->name, what, n, ret, before, after);
+		if (count_dir("/proc/self/fd") != fds)
+			FAIL("%s: %s number %ld failed, descriptors %d -> %d", op->name, what, n, fds,
+			     count_dir("/proc/self/fd"));
+		if (count_maps() != maps)
+			FAIL("%s: %s number %ld failed, mappings %d -> %d", op->name, what, n, maps,
+			     count_maps());
+		free(before);
+		free(after);
+	}
+	printf("# %s: N = %ld %s, %ld refused, %ld survived\n", op->name, seen,
+	       kind == FAULT_SYSCALL ? "system calls" : "allocations", refused, survived);
+	fflush(stdout);
+	CHECK_EQ(seen, n - 1);
+	return seen;
+}
+
+/* ---- against strace ---- */
+
+/* One run without a failure, between two calls that only we make. */
+__attribute__((constructor)) static void once(void)
+{
+	const char *name = getenv("FAULT_ONCE");
+	size_t i;
+	long seen;
+	FILE *f;
+
+	for (i = 0; name && i < sizeof(operations) / sizeof(*operations); i++) {
+		if (strcmp(operations[i].name, name))
+			continue;
+		once_only = true;
+		mp_set_log_hook(quiet, NULL);
+		prepare(&operations[i]);
+		f = fopen(getenv("FAULT_COUNT_FILE"), "w");
+		fault_arm(FAULT_SYSCALL, 0);
+		close(MARK_BEGIN);
+		must_work(operations[i].run());
+		close(MARK_END);
+		seen = fault_disarm(NULL, NULL);
+		fprintf(f, "%ld\n", seen);
+		fclose(f);
+		_exit(0);
+	}
+}
+
+static long strace_count(const char *trace)
+{
+	FILE *f = fopen(trace, "r");
+	char line[4096];
+	bool inside = false;
+	long n = 0;
+
+	CHECK(f != NULL);
+	while (fgets(line, sizeof(line), f)) {
+		if (strstr(line, "close(-12345)"))
+			inside = true;
+		else if (strstr(line, "close(-54321)"))
+			inside = false;
+		else if (inside && !strstr(line, "+++") && !strstr(line, "---"))
+			n++;
+	}
+	fclose(f);
+	return n;
+}
+
+static void compare_with_strace(const struct operation *op, long looped)
+{
+	char trace[] = "/tmp/memplug-fault-XXXXXX", count[64], self[256];
+	long counted = -1, traced;
+	int status, fd = mkstemp(trace);
+	ssize_t n;
+	FILE *f;
+	pid_t pid;
+
+	CHECK(fd >= 0);
+	close(fd);
+	snprintf(count, sizeof(count), "%s.count", trace);
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	CHECK(n > 0);
+	self[n] = '\0';
+	pid = fork();
+	if (pid == 0) {
+		setenv("FAULT_COUNT_FILE", count, 1);
+		setenv("FAULT_ONCE", op->name, 1);
+		dup2(open("/dev/null", O_WRONLY), 1);
+		execlp("strace", "strace", "-f", "-o", trace, self, (char *)NULL);
+		_exit(127);
+	}
+	waitpid(pid, &status, 0);
+	f = fopen(count, "r");
+	if (!f) {
+		unlink(trace);
+		SKIP("strace is not installed or may not trace here");
+	}
+	CHECK_EQ(fscanf(f, "%ld", &counted), 1);
+	fclose(f);
+	traced = strace_count(trace);
+	unlink(trace);
+	unlink(count);
+	printf("# %s: strace saw %ld system calls\n", op->name, traced);
+	fflush(stdout);
+	CHECK_EQ(counted, traced);
+	CHECK_EQ(looped, traced);
+}
+
+#define OPERATION(number, name) \
+	TEST(none_nth_call_##name, #name " loses nothing when its nth system call fails") \
+	{ \
+		compare_with_strace(&operations[number], loop(&operations[number], FAULT_SYSCALL)); \
+	} \
+	TEST(none_nth_alloc_##name, #name " loses nothing when its nth allocation fails") \
+	{ \
+		loop(&operations[number], FAULT_ALLOC); \
+	}
+
+OPERATION(0, boot)
+OPERATION(1, add)
+OPERATION(2, online)
+OPERATION(3, offline)
+OPERATION(4, remove)

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* The wrappers: each counts, and answers with the errno that its call would give when it is its turn. */
+#include "wrap.h"
+#include "os/os.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+static __thread struct {
+	bool armed, hit;
+	enum fault_kind kind;
+	long nth, seen;
+	const char *what;
+} fault;
+
+void fault_arm(enum fault_kind kind, long nth)
+{
+	fault.kind = kind;
+	fault.nth = nth;
+	fault.seen = 0;
+	fault.hit = false;
+	fault.what = "";
+	fault.armed = true;
+}
+
+long fault_disarm(bool *hit, const char **what)
+{
+	fault.armed = false;
+	if (hit)
+		*hit = fault.hit;
+	if (what)
+		*what = fault.what;
+	return fault.seen;
+}
+
+static bool turn(enum fault_kind kind, const char *what)
+{
+	if (!fault.armed || fault.kind != kind)
+		return false;
+	fault.seen++;
+	if (fault.seen != fault.nth)
+		return false;
+	fault.hit = true;
+	fault.what = what;
+	return true;
+}
+
+#define WRAP(type, name, params, args, error) \
+	type __real_##name params; \
+	type __wrap_##name params; \
+	type __wrap_##name params \
+	{ \
+		if (turn(FAULT_SYSCALL, #name)) \
+			return (type)(error); \
+		return __real_##name args; \
+	}
+
+WRAP(int, os_reserve, (size_t len, void **addr), (len, addr), -ENOMEM)
+WRAP(int, os_reserve_zeroed, (size_t len, void **addr), (len, addr), -ENOMEM)
+WRAP(int, os_map_fd, (void *at, size_t len, int fd, uint64_t off), (at, len, fd, off), -ENOMEM)
+WRAP(int, os_map_anonymous, (void *at, size_t len), (at, len), -ENOMEM)
+WRAP(int, os_map_nothing, (void *at, size_t len), (at, len), -ENOMEM)
+WRAP(int, os_unmap, (void *at, size_t len), (at, len), -ENOMEM)
+WRAP(int, os_discard, (void *at, size_t len), (at, len), -ENOMEM)
+WRAP(int, os_dontfork, (void *at, size_t len), (at, len), -ENOMEM)
+WRAP(int, os_dontdump, (void *at, size_t len), (at, len), -ENOMEM)
+WRAP(int, os_populate, (void *at, size_t len), (at, len), -ENOMEM)
+WRAP(int, os_memfd, (const char *name), (name), -EMFILE)
+WRAP(int, os_dup_from, (int fd, int lowest), (fd, lowest), -EMFILE)
+WRAP(int, os_close, (int fd), (fd), -EIO)
+WRAP(int, os_truncate, (int fd, uint64_t size), (fd, size), -ENOSPC)
+WRAP(int, os_allocate, (int fd, uint64_t off, uint64_t len), (fd, off, len), -ENOSPC)
+WRAP(int, os_punch_hole, (int fd, uint64_t off, uint64_t len), (fd, off, len), -ENOMEM)
+WRAP(int64_t, os_file_resident, (int fd), (fd), -EIO)
+WRAP(int, os_open_read, (const char *path), (path), -EMFILE)
+WRAP(ssize_t, os_read_at, (int fd, void *buf, size_t n, uint64_t off), (fd, buf, n, off), -EIO)
+WRAP(ssize_t, os_read_dir, (int fd, void *buf, size_t n), (fd, buf, n), -EIO)
+WRAP(ssize_t, os_write, (int fd, const void *buf, size_t n), (fd, buf, n), -EIO)
+WRAP(int, os_residency, (void *at, size_t len, unsigned char *vec), (at, len, vec), -EAGAIN)
+WRAP(int, os_nofile_limit, (void), (), -EPERM)
+WRAP(int, os_membarrier_register, (void), (), -ENOSYS)
+WRAP(int, os_membarrier, (void), (), -EPERM)
+WRAP(int, os_futex_wait, (uint32_t *w, uint32_t v, uint64_t ns), (w, v, ns), -EINTR)
+WRAP(int, os_futex_wake, (uint32_t *w, int n), (w, n), -EINVAL)
+WRAP(int, os_sleep_ns, (uint64_t ns), (ns), -EINTR)
+WRAP(int, os_signals_block, (sigset_t *old), (old), -EINVAL)
+WRAP(int, os_signals_restore, (const sigset_t *old), (old), -EINVAL)
+WRAP(int, os_signals_pending, (sigset_t *pending), (pending), -EFAULT)
+
+void *__real_os_alloc(size_t size);
+void *__wrap_os_alloc(size_t size);
+void *__wrap_os_alloc(size_t size)
+{
+	return turn(FAULT_ALLOC, "os_alloc") ? NULL : __real_os_alloc(size);
+}
