@@ -20,8 +20,8 @@ extern "C" {
 
 /*
  * Reads a whole file. Returns its length (at most size; the text is
- * NUL-terminated when it fits), or -ENOENT, -EACCES (no read bit, also for root), -EISDIR,
- * -ENXIO, or the attribute's errno.
+ * NUL-terminated when it fits), or -ENOENT, -ENOTDIR, -ELOOP, -EACCES (no read
+ * bit, also for root), -EISDIR, -ENXIO, or the attribute's errno.
  */
 ssize_t mp_read(const char *path, char *buf, size_t size);
 /*
@@ -53,7 +53,10 @@ struct mp_entry {
 };
 /* Looks at one path without following a final link. 0, -ENOENT, -ENOTDIR, -ENXIO. */
 int mp_stat(const char *path, struct mp_entry *entry);
-/* Calls `fn` for each entry of a directory in name order; stops at non-zero and returns it. */
+/*
+ * Calls `fn` for each entry of a directory in name order; stops at non-zero
+ * and returns it. Else 0, -ENOENT, -ENOTDIR, -ENOMEM, -ENXIO.
+ */
 int mp_list(const char *path, int (*fn)(const struct mp_entry *entry, void *arg), void *arg);
 
 /*
@@ -65,7 +68,11 @@ typedef void (*mp_uevent_fn)(const char *text, size_t size, void *arg);
 int mp_uevent_listen(mp_uevent_fn fn, void *arg);
 int mp_uevent_unlisten(mp_uevent_fn fn, void *arg);
 
-/* Notifier error injection (INJECT-1..8): what insmod and rmmod of the module do. */
+/*
+ * Notifier error injection (INJECT-1..8): what insmod and rmmod of the module
+ * do; mp_shutdown() unloads it. 0, -ENXIO, -ENOMEM; load: -EEXIST when it is
+ * there; unload: -ENOENT when it is not.
+ */
 int mp_inject_load(int priority);
 int mp_inject_unload(void);
 

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files of the tree that belong to the machine as a whole, made at boot and
+ * taken away at shutdown. The register functions return 0 or -errno and leave
+ * nothing behind when they fail; the others also accept a second call.
+ */
+#ifndef MEMPLUG_PLUG_PLUG_FILES_H
+#define MEMPLUG_PLUG_PLUG_FILES_H
+
+/* /proc/{buddyinfo,iomem,meminfo,pagetypeinfo,vmstat,zoneinfo} */
+int proc_register(void);
+void proc_unregister(void);
+/* /sys/module/memory_hotplug */
+int params_register(void);
+void params_unregister(void);
+/* From here on mp_inject_load() may be called; unregister also unloads. */
+int inject_tree_register(void);
+void inject_tree_unregister(void);
+/* /sys/firmware/memmap: entries there are and those that come. */
+int firmware_map_register(void);
+void firmware_map_unregister(void);
+
+#endif
