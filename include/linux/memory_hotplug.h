@@ -49,11 +49,11 @@ extern struct percpu_rw_semaphore mp_mem_hotplug_lock;
  * thread-local increment. May sleep inside. Waits while a hotplug operation
  * runs; from inside one (a callback) it calls the fatal hook.
  */
-static inline void get_online_mems(void)
+mp_prw_inline void get_online_mems(void)
 {
 	mp_prw_enter(&mp_prw_readers[0], &mp_mem_hotplug_lock);
 }
-static inline void put_online_mems(void)
+mp_prw_inline void put_online_mems(void)
 {
 	mp_prw_leave(&mp_prw_readers[0], &mp_mem_hotplug_lock);
 }

@@ -23,24 +23,31 @@
 struct mp_prw_reader {
 	u32 depth; /* read sections that this thread is in */
 	u32 fast;  /* 0: not registered, or a writer is there; 1: nothing to check */
+	const void *site; /* where it entered last, for the report of a misuse */
 };
 
 struct percpu_rw_semaphore {
 	int slot;	  /* index into each thread's readers, set by init */
 	u32 block;	  /* 1 from the moment a writer holds back new readers */
-	u32 seq;	  /* futex word of everyone who waits */
+	u32 lock;	  /* guards the queue of those who wait and the change of hands */
 	s32 owner;	  /* thread id of the writer */
 	const void *site; /* where the writer took it */
 	const char *name;
-	struct { u32 state; } ticket; /* order of the writers */
 };
 
 extern __thread struct mp_prw_reader mp_prw_readers[MP_PRW_SLOTS]
 	__attribute__((tls_model("initial-exec")));
 
-/* Slow halves: thread not known yet, a writer waits or holds, misuse. */
-void mp_percpu_down_read_slow(struct percpu_rw_semaphore *sem, const void *site);
-void mp_percpu_up_read_slow(struct percpu_rw_semaphore *sem, const void *site);
+/*
+ * Slow halves: thread not known yet, a writer waits or holds, misuse. The one
+ * that leaves may not touch the semaphore: once the depth is down, its writer
+ * may free it.
+ */
+void mp_percpu_down_read_slow(struct percpu_rw_semaphore *sem);
+void mp_percpu_up_read_slow(struct mp_prw_reader *r);
+
+/* Always inline, so that the slow halves see the caller as their call site. */
+#define mp_prw_inline static inline __attribute__((__always_inline__))
 
 #if defined(__SANITIZE_THREAD__)
 #define MP_TSAN 1
@@ -59,23 +66,36 @@ void __tsan_release(void *addr);
 #define mp_tsan_release(p) ((void)0)
 #endif
 
-static inline void mp_prw_enter(struct mp_prw_reader *r, struct percpu_rw_semaphore *sem)
+mp_prw_inline const void *mp_this_place(void)
 {
+	const void *here = NULL;
+
+#if defined(__x86_64__)
+	__asm__("leaq 0(%%rip), %0" : "=r"(here));
+#elif defined(__aarch64__)
+	__asm__("adr %0, 1f\n1:" : "=r"(here));
+#endif
+	return here;
+}
+
+mp_prw_inline void mp_prw_enter(struct mp_prw_reader *r, struct percpu_rw_semaphore *sem)
+{
+	r->site = mp_this_place();
 	__atomic_store_n(&r->depth, r->depth + 1, __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (unlikely(!__atomic_load_n(&r->fast, __ATOMIC_RELAXED)))
-		mp_percpu_down_read_slow(sem, __builtin_return_address(0));
+		mp_percpu_down_read_slow(sem);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	mp_tsan_acquire(sem);
 }
 
-static inline void mp_prw_leave(struct mp_prw_reader *r, struct percpu_rw_semaphore *sem)
+mp_prw_inline void mp_prw_leave(struct mp_prw_reader *r, struct percpu_rw_semaphore *sem)
 {
 	mp_tsan_release(sem);
 	__atomic_store_n(&r->depth, r->depth - 1, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (unlikely(!__atomic_load_n(&r->fast, __ATOMIC_RELAXED)))
-		mp_percpu_up_read_slow(sem, __builtin_return_address(0));
+		mp_percpu_up_read_slow(r);
 }
 
 /*
@@ -83,13 +103,13 @@ static inline void mp_prw_leave(struct mp_prw_reader *r, struct percpu_rw_semaph
  * By a thread that is already inside: succeeds (Linux would hang if a writer
  * waits; a debug build warns once). By the writer itself: fatal hook.
  */
-static inline void percpu_down_read(struct percpu_rw_semaphore *sem)
+mp_prw_inline void percpu_down_read(struct percpu_rw_semaphore *sem)
 {
 	mp_prw_enter(&mp_prw_readers[sem->slot], sem);
 }
 
 /* Leaves the read section that this thread entered last. */
-static inline void percpu_up_read(struct percpu_rw_semaphore *sem)
+mp_prw_inline void percpu_up_read(struct percpu_rw_semaphore *sem)
 {
 	mp_prw_leave(&mp_prw_readers[sem->slot], sem);
 }

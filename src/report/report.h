@@ -51,4 +51,8 @@ void names_remove(const void *key);
 /* "text (file:line)" of `key`, else the name of `fallback_addr`. */
 int names_get(const void *key, const void *fallback_addr, char *buf, size_t size);
 
+/* The function that a return address lies in; returns buf. For messages that name call sites. */
+const char *site_name(const void *site, char *buf, size_t size);
+#define SITE_NAME_SIZE 96
+
 #endif

@@ -185,3 +185,10 @@ int mp_symbol_name(const void *addr, char *buf, size_t size)
 	file = strrchr(search.path, '/');
 	return format_name(buf, size, file ? file + 1 : search.path, search.addr - search.base);
 }
+
+const char *site_name(const void *site, char *buf, size_t size)
+{
+	/* A call may be the last instruction of its function. */
+	mp_symbol_name(site ? (const char *)site - 1 : NULL, buf, size);
+	return buf;
+}

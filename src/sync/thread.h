@@ -29,6 +29,8 @@ struct sync_thread {
 struct sync_thread *sync_self(void);
 /* The record if there is one already (no registration), else NULL. */
 struct sync_thread *sync_self_or_null(void);
+/* The calling thread's id, without a system call. */
+s32 sync_tid(void);
 /* The list is stable between the two. */
 void sync_threads_lock(void);
 void sync_threads_unlock(void);
@@ -42,5 +44,10 @@ extern void (*sync_thread_exit_hook)(struct sync_thread *thread);
  * called in order of registration, single-threaded. At most 16.
  */
 void sync_at_fork_child(void (*reset)(void));
+
+/* Can other threads be made to pass a barrier (membarrier)? Settled before main(). */
+extern bool sync_has_membarrier;
+/* Every running thread of the process passes a full barrier before this returns. */
+void sync_membarrier(void);
 
 #endif
