@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The direct map and the extents that back it. An extent is a window of the
+ * direct map with a file of its own; parts of the window may be empty. While
+ * there are few, a window is one block, so that giving a block up closes its
+ * file; later ones grow, so that descriptors stay few however many blocks come.
+ *
+ * backing.lock guards all. The list of extents is whole at every moment, since
+ * a fork child walks it without the lock.
+ */
+#include "backing/backing.h"
+#include "backing/host.h"
+#include "backing/kind.h"
+#include "report/report.h"
+#include "sync/thread.h"
+#include "os/os.h"
+
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+
+#define FEW_EXTENTS 256u
+#define GROWTH_STEP 64u /* that many extents later, windows are 16 times as large */
+#define SMALLEST_MAP (1ULL << 30)
+#define VEC_SIZE 32768
+
+char *mp_direct_map;
+
+static struct {
+	struct mutex lock;
+	const struct backing_kind *kind;
+	bool populate, overcommit;
+	u64 block_size, max_phys;
+	void *reserved;
+	size_t reserved_len;
+	struct extent *extents; /* by address */
+	unsigned int nr_extents;
+	u64 committed; /* bytes that went online and may be touched */
+	unsigned char vec[VEC_SIZE];
+} backing = { .lock = __MUTEX_INITIALIZER(backing) };
+
+static void *address(u64 start)
+{
+	return mp_direct_map + start;
+}
+
+/* ---- life ---- */
+
+static void reset_lock_in_child(void)
+{
+	mp_mutex_init(&backing.lock, "backing");
+}
+
+static void register_reset(void)
+{
+	sync_at_fork_child(reset_lock_in_child);
+}
+
+int backing_init(struct backing_config *config)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	/* Natural alignment of blocks also in the address space, as far as huge pages care. */
+	u64 align = min_t(u64, config->block_size, SZ_1G);
+	u64 size = config->max_phys;
+	int error;
+
+	pthread_once(&once, register_reset);
+	backing.kind = backing_kind_find(config->kind);
+	if (!backing.kind)
+		return -EINVAL;
+	while ((error = os_reserve(size + align, &backing.reserved)) &&
+	       size / 2 >= max_t(u64, SMALLEST_MAP, config->block_size))
+		size /= 2;
+	if (error)
+		return -ENOMEM;
+	backing.reserved_len = size + align;
+	error = os_dontfork(backing.reserved, backing.reserved_len);
+	if (error) {
+		os_unmap(backing.reserved, backing.reserved_len);
+		return error;
+	}
+	mp_direct_map = (char *)ALIGN((uintptr_t)backing.reserved, align);
+	backing.populate = config->populate;
+	backing.overcommit = config->overcommit;
+	backing.block_size = config->block_size;
+	backing.max_phys = size;
+	backing.committed = 0;
+	config->max_phys = size;
+	host_forget();
+	return 0;
+}
+
+static void drop_extents(void)
+{
+	while (backing.extents) {
+		struct extent *extent = backing.extents;
+
+		backing.extents = extent->next;
+		backing.kind->close(extent);
+		os_free(extent);
+	}
+	backing.nr_extents = 0;
+	backing.committed = 0;
+}
+
+void backing_exit(void)
+{
+	int error;
+
+	if (!mp_direct_map)
+		return;
+	mutex_lock(&backing.lock);
+	error = os_unmap(backing.reserved, backing.reserved_len);
+	if (error)
+		pr_err("backing: the direct map stays mapped: error %d", -error);
+	drop_extents();
+	mp_direct_map = NULL;
+	mutex_unlock(&backing.lock);
+}
+
+void backing_forget(void)
+{
+	if (!mp_direct_map)
+		return;
+	drop_extents();
+	mp_direct_map = NULL;
+}
+
+/* ---- extents ---- */
+
+/* The extent that covers `pos`, or else the first one behind it (NULL: none). */
+static struct extent *extent_at(u64 pos)
+{
+	struct extent *extent = backing.extents;
+
+	while (extent && extent->end <= pos)
+		extent = extent->next;
+	return extent;
+}
+
+/* Where the window of a new extent ends that is to back [pos, end). */
+static u64 window_end(u64 pos, u64 end, u64 limit)
+{
+	u64 blocks = (end - pos) / backing.block_size, step = backing.block_size;
+	unsigned int nr = backing.nr_extents;
+
+	if (nr + blocks <= FEW_EXTENTS)
+		return pos + step;
+	for (; nr >= FEW_EXTENTS && step < backing.max_phys; nr -= GROWTH_STEP)
+		step *= 16;
+	end = ALIGN(end, step);
+	return min(end, limit);
+}
+
+static int make_extent(u64 start, u64 end, struct extent **result)
+{
+	u64 words = DIV_ROUND_UP((end - start) / backing.block_size, BITS_PER_LONG);
+	struct extent *extent = os_alloc(sizeof(*extent) + words * sizeof(u64));
+	struct extent **link = &backing.extents;
+	int error;
+
+	if (!extent)
+		return -ENOMEM;
+	extent->start = start;
+	extent->end = end;
+	error = backing.kind->open(extent);
+	if (error) {
+		os_free(extent);
+		return error;
+	}
+	while (*link && (*link)->start < start)
+		link = &(*link)->next;
+	extent->next = *link;
+	*link = extent;
+	backing.nr_extents++;
+	*result = extent;
+	return 0;
+}
+
+static void free_extent(struct extent *extent)
+{
+	struct extent **link = &backing.extents;
+
+	while (*link != extent)
+		link = &(*link)->next;
+	*link = extent->next;
+	backing.nr_extents--;
+	backing.kind->close(extent);
+	os_free(extent);
+}
+
+static bool is_live(const struct extent *extent, u64 pos)
+{
+	u64 block = (pos - extent->start) / backing.block_size;
+
+	return extent->live[block / BITS_PER_LONG] >> block % BITS_PER_LONG & 1;
+}
+
+/* Where the run of blocks ends that are all live or all not, like the one at `pos`. */
+static u64 run_end(const struct extent *extent, u64 pos, u64 end)
+{
+	bool live = is_live(extent, pos);
+
+	do
+		pos += backing.block_size;
+	while (pos < end && is_live(extent, pos) == live);
+	return pos;
+}
+
+static void set_live(struct extent *extent, u64 start, u64 end, bool live)
+{
+	for (; start < end; start += backing.block_size) {
+		u64 block = (start - extent->start) / backing.block_size;
+
+		extent->live[block / BITS_PER_LONG] ^= BIT(block % BITS_PER_LONG);
+		extent->nr_live += live ? 1 : -1;
+	}
+}
+
+/* Maps [start, end) of the extent, reading as zero. Nothing is mapped on failure. */
+static int map_part(struct extent *extent, u64 start, u64 end)
+{
+	void *at = address(start);
+	int error = 0;
+
+	if (is_live(extent, start) || run_end(extent, start, end) < end)
+		return -EEXIST;
+	/* The window was used before perhaps, and the host refused to punch the hole then. */
+	if (extent->used)
+		error = backing.kind->discard(extent, at, start, end - start);
+	if (!error)
+		error = backing.kind->map(extent, at, start, end - start);
+	if (!error)
+		error = os_dontfork(at, end - start);
+	if (error) {
+		os_map_nothing(at, end - start);
+		if (!extent->nr_live)
+			free_extent(extent);
+		return error;
+	}
+	extent->used = true;
+	set_live(extent, start, end, true);
+	return 0;
+}
+
+/* [start, end) is live. */
+static void unmap_part(struct extent *extent, u64 start, u64 end)
+{
+	void *at = address(start);
+	int error = os_map_nothing(at, end - start);
+
+	/* The mapping itself goes at the next use of the range, or at shutdown. */
+	if (error)
+		pr_warn("backing: 0x%llx stays mapped: error %d", (unsigned long long)start, -error);
+	set_live(extent, start, end, false);
+	if (error || extent->nr_live)
+		error = backing.kind->discard(extent, at, start, end - start);
+	if (error)
+		pr_warn("backing: memory at 0x%llx stays with the process: error %d",
+			(unsigned long long)start, -error);
+}
+
+static void remove_range(u64 start, u64 end)
+{
+	struct extent *extent = extent_at(start), *next;
+
+	for (; extent && extent->start < end; extent = next) {
+		u64 pos = max(start, extent->start), part_end = min(end, extent->end), run;
+
+		next = extent->next;
+		for (; pos < part_end; pos = run) {
+			run = run_end(extent, pos, part_end);
+			if (is_live(extent, pos))
+				unmap_part(extent, pos, run);
+		}
+		if (!extent->nr_live)
+			free_extent(extent);
+	}
+}
+
+static int add_range(u64 start, u64 end)
+{
+	u64 pos = start, part_end;
+	int error = 0;
+
+	for (; pos < end; pos = part_end) {
+		struct extent *extent = extent_at(pos);
+
+		if (!extent || extent->start > pos) {
+			u64 limit = extent ? extent->start : backing.max_phys;
+
+			error = make_extent(pos, window_end(pos, min(end, limit), limit), &extent);
+			if (error)
+				break;
+		}
+		part_end = min(end, extent->end);
+		error = map_part(extent, pos, part_end);
+		if (error)
+			break;
+	}
+	if (error)
+		remove_range(start, pos);
+	return error;
+}
+
+int backing_add(u64 start, u64 size)
+{
+	int error;
+
+	if (!IS_ALIGNED(start | size, backing.block_size) || start + size < start ||
+	    start + size > backing.max_phys)
+		return -EINVAL;
+	mutex_lock(&backing.lock);
+	error = add_range(start, start + size);
+	mutex_unlock(&backing.lock);
+	return error;
+}
+
+void backing_remove(u64 start, u64 size)
+{
+	mutex_lock(&backing.lock);
+	remove_range(start, start + size);
+	mutex_unlock(&backing.lock);
+}
+
+/* ---- memory of the host ---- */
+
+static u64 resident_total(void)
+{
+	u64 total = 0;
+
+	for (struct extent *extent = backing.extents; extent; extent = extent->next) {
+		s64 bytes = backing.kind->resident(extent, address(extent->start), extent->start,
+						   extent->end - extent->start, backing.vec,
+						   sizeof(backing.vec));
+
+		total += bytes > 0 ? (u64)bytes : 0;
+	}
+	return total;
+}
+
+u64 backing_resident_total(void)
+{
+	u64 total;
+
+	mutex_lock(&backing.lock);
+	total = resident_total();
+	mutex_unlock(&backing.lock);
+	return total;
+}
+
+static s64 resident(u64 start, u64 end)
+{
+	struct extent *extent = extent_at(start);
+	s64 total = 0;
+
+	for (; extent && extent->start < end; extent = extent->next) {
+		u64 from = max(start, extent->start), to = min(end, extent->end);
+		s64 bytes = backing.kind->resident(extent, address(from), from, to - from,
+						   backing.vec, sizeof(backing.vec));
+
+		if (bytes < 0)
+			return bytes;
+		total += bytes;
+	}
+	return total;
+}
+
+s64 backing_resident(u64 start, u64 size)
+{
+	s64 bytes;
+
+	mutex_lock(&backing.lock);
+	bytes = resident(start, start + size);
+	mutex_unlock(&backing.lock);
+	return bytes;
+}
+
+/* What all online blocks may come to use must fit in what is free now and what is ours already. */
+static int check_host(u64 start, u64 size)
+{
+	u64 capacity = host_capacity(resident_total);
+
+	if (backing.committed + size <= capacity)
+		return 0;
+	return reason_set(MP_REASON_NO_MEMORY, -ENOMEM, "host",
+			  "memory%llu: online refused: %llu MiB online, the host has %llu MiB for them; "
+			  "free memory there or boot with overcommit=yes",
+			  (unsigned long long)(start / backing.block_size),
+			  (unsigned long long)((backing.committed + size) >> 20),
+			  (unsigned long long)(capacity >> 20));
+}
+
+/* Calls fn for each part of the range in an extent; stops at an error, *pos then tells where. */
+static int for_each_part(u64 start, u64 end,
+			 int (*fn)(struct extent *extent, void *at, u64 start, u64 size), u64 *pos)
+{
+	struct extent *extent = extent_at(start);
+	int error = 0;
+
+	for (*pos = start; extent && extent->start < end; extent = extent->next) {
+		u64 from = max(start, extent->start), to = min(end, extent->end);
+
+		error = fn(extent, address(from), from, to - from);
+		*pos = to;
+		if (error)
+			break;
+	}
+	return error;
+}
+
+static int populate(u64 start, u64 end)
+{
+	u64 pos, ignored;
+	int error = for_each_part(start, end, backing.kind->populate, &pos);
+
+	if (!error)
+		return 0;
+	/* The part that failed may have become resident to a degree. */
+	for_each_part(start, pos, backing.kind->discard, &ignored);
+	return reason_set(MP_REASON_NO_MEMORY, error == -ENOSPC ? -ENOMEM : error, "host",
+			  "memory%llu: online refused: the host cannot make %llu MiB resident "
+			  "(error %d); free memory there or use commit=lazy",
+			  (unsigned long long)(start / backing.block_size),
+			  (unsigned long long)((end - start) >> 20), -error);
+}
+
+int backing_commit(u64 start, u64 size)
+{
+	int error = 0;
+
+	mutex_lock(&backing.lock);
+	if (!backing.overcommit)
+		error = check_host(start, size);
+	if (!error && backing.populate)
+		error = populate(start, start + size);
+	if (!error)
+		backing.committed += size;
+	mutex_unlock(&backing.lock);
+	return error;
+}
+
+static int discard(u64 start, u64 end)
+{
+	u64 pos;
+
+	return for_each_part(start, end, backing.kind->discard, &pos);
+}
+
+void backing_uncommit(u64 start, u64 size)
+{
+	int error = 0;
+
+	mutex_lock(&backing.lock);
+	backing.committed -= min(size, backing.committed);
+	if (backing.populate)
+		error = discard(start, start + size);
+	mutex_unlock(&backing.lock);
+	if (error)
+		pr_warn("backing: memory at 0x%llx stays with the process: error %d",
+			(unsigned long long)start, -error);
+}
+
+s64 backing_give_back(u64 start, u64 size)
+{
+	s64 bytes;
+	int error;
+
+	mutex_lock(&backing.lock);
+	bytes = resident(start, start + size);
+	error = discard(start, start + size);
+	backing.committed -= min(size, backing.committed);
+	mutex_unlock(&backing.lock);
+	if (error) {
+		pr_warn("backing: memory at 0x%llx stays with the process: error %d",
+			(unsigned long long)start, -error);
+		return error;
+	}
+	return max_t(s64, bytes, 0);
+}
