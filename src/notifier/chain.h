@@ -24,4 +24,22 @@ int chain_call_from(struct notifier_block *from, unsigned long val, void *v, int
 		    void (*watch)(struct notifier_block *nb, unsigned long val, int answer,
 				  u64 ns));
 
+/*
+ * A traversal of the chain at `head` by this thread, from chain_begin() to
+ * chain_end(); they nest. While it lasts, a change of that chain by the same
+ * thread is a deadlock, which chain_forbids() reports. Traversals through the
+ * functions of <linux/notifier.h> do this by themselves.
+ */
+struct chain_walk {
+	const void *head;
+	const void *site;
+	struct chain_walk *outer;
+};
+void chain_begin(struct chain_walk *walk, const void *head, const void *site);
+void chain_end(struct chain_walk *walk);
+/* Is this thread inside a traversal of `head`? */
+bool chain_is_running(const void *head);
+/* As chain_is_running(); if so, calls the fatal hook: `call` was made in `site`. */
+bool chain_forbids(const void *head, const char *call, const void *site);
+
 #endif
