@@ -9,8 +9,9 @@
  * | raw      | caller's duty       | caller's duty          | as the caller says  |
  * | srcu     | mutex               | sleepable read side    | yes                 |
  *
- * Registering or unregistering on a chain from one of its own callbacks is a
- * deadlock in Linux; here it calls the fatal hook with both call sites.
+ * Unregistering from a chain in one of its own callbacks, and registering on a
+ * blocking one, is a deadlock in Linux; here it calls the fatal hook with both
+ * call sites, and returns -EDEADLK if that returns.
  */
 #ifndef MEMPLUG_LINUX_NOTIFIER_H
 #define MEMPLUG_LINUX_NOTIFIER_H
@@ -53,6 +54,7 @@ struct atomic_notifier_head {
 	struct notifier_block *head;
 	u32 readers[2]; /* traversals that run, by period */
 	u32 period;
+	u32 turn; /* lock of whoever waits for traversals to end */
 };
 
 struct blocking_notifier_head {
@@ -68,11 +70,12 @@ struct srcu_notifier_head {
 	struct mutex mutex;
 	u32 readers[2];
 	u32 period;
+	u32 turn;
 	u32 alive;
 	struct notifier_block *head;
 };
 
-#define ATOMIC_NOTIFIER_INIT(n) { __MUTEX_INITIALIZER(n), NULL, { 0, 0 }, 0 }
+#define ATOMIC_NOTIFIER_INIT(n) { __MUTEX_INITIALIZER(n), NULL, { 0, 0 }, 0, 0 }
 #define BLOCKING_NOTIFIER_INIT(n) { __RWSEM_INITIALIZER(n), NULL }
 #define RAW_NOTIFIER_INIT(n) { NULL }
 #define ATOMIC_NOTIFIER_HEAD(n) struct atomic_notifier_head n = ATOMIC_NOTIFIER_INIT(n)

@@ -7,13 +7,10 @@
 #include "notifier/chain.h"
 #include "notifier/list.h"
 
-static int change(struct atomic_notifier_head *nh, struct notifier_block *nb, bool unique,
-		  const void *site)
+static int insert(struct atomic_notifier_head *nh, struct notifier_block *nb, bool unique)
 {
 	int error;
 
-	if (chain_forbids(nh, "registration", site))
-		return -EDEADLK;
 	mutex_lock(&nh->lock);
 	error = chain_insert(&nh->head, nb, unique);
 	mutex_unlock(&nh->lock);
@@ -22,13 +19,13 @@ static int change(struct atomic_notifier_head *nh, struct notifier_block *nb, bo
 
 int atomic_notifier_chain_register(struct atomic_notifier_head *nh, struct notifier_block *nb)
 {
-	return change(nh, nb, false, __builtin_return_address(0));
+	return insert(nh, nb, false);
 }
 
 int atomic_notifier_chain_register_unique_prio(struct atomic_notifier_head *nh,
 					       struct notifier_block *nb)
 {
-	return change(nh, nb, true, __builtin_return_address(0));
+	return insert(nh, nb, true);
 }
 
 int atomic_notifier_chain_unregister(struct atomic_notifier_head *nh, struct notifier_block *nb)
@@ -39,9 +36,9 @@ int atomic_notifier_chain_unregister(struct atomic_notifier_head *nh, struct not
 		return -EDEADLK;
 	mutex_lock(&nh->lock);
 	error = chain_remove(&nh->head, nb);
-	/* Also when it was not there: it may be on its way out by another thread. */
-	period_wait(nh->readers, &nh->period);
 	mutex_unlock(&nh->lock);
+	/* Also when it was not there: another thread may be about to take it out. */
+	period_wait(nh->readers, &nh->period, &nh->turn);
 	return error;
 }
 

@@ -8,6 +8,7 @@
 #include "notifier/chain.h"
 #include "notifier/list.h"
 #include "report/report.h"
+#include "sync/futex.h"
 #include "os/os.h"
 
 #include <limits.h>
@@ -171,8 +172,9 @@ static void wait_until_empty(u32 *count)
 	__atomic_fetch_and(count, ~SLEEPER, __ATOMIC_SEQ_CST);
 }
 
-void period_wait(u32 *readers, u32 *period)
+void period_wait(u32 *readers, u32 *period, u32 *turn)
 {
+	futex_lock(turn);
 	/*
 	 * Twice: a reader may have read the period long ago and count only now. It then saw the
 	 * list after the unlinking, or the second round waits for it.
@@ -182,4 +184,5 @@ void period_wait(u32 *readers, u32 *period)
 
 		wait_until_empty(&readers[old]);
 	}
+	futex_unlock(turn);
 }

@@ -17,7 +17,7 @@ int chain_remove(struct notifier_block **head, struct notifier_block *nb);
  */
 u32 period_enter(u32 *readers, u32 *period);
 void period_leave(u32 *readers, u32 entered);
-/* Every reader that may have seen the list before is gone. Sleeps; callers take turns. */
-void period_wait(u32 *readers, u32 *period);
+/* Every reader that may have seen the list before is gone. Sleeps. `turn` is a lock for this. */
+void period_wait(u32 *readers, u32 *period, u32 *turn);
 
 #endif

@@ -30,8 +30,6 @@ int srcu_notifier_chain_register(struct srcu_notifier_head *nh, struct notifier_
 
 	if (WARN(!nh->alive, "srcu notifier chain used without srcu_init_notifier_head()"))
 		return -EINVAL;
-	if (chain_forbids(nh, "registration", __builtin_return_address(0)))
-		return -EDEADLK;
 	mutex_lock(&nh->mutex);
 	error = chain_insert(&nh->head, nb, false);
 	mutex_unlock(&nh->mutex);
@@ -46,8 +44,9 @@ int srcu_notifier_chain_unregister(struct srcu_notifier_head *nh, struct notifie
 		return -EDEADLK;
 	mutex_lock(&nh->mutex);
 	error = chain_remove(&nh->head, nb);
-	period_wait(nh->readers, &nh->period);
 	mutex_unlock(&nh->mutex);
+	/* Also when it was not there: another thread may be about to take it out. */
+	period_wait(nh->readers, &nh->period, &nh->turn);
 	return error;
 }
 
