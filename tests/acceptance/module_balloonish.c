@@ -3,7 +3,10 @@
 #define KBUILD_MODNAME "balloonish"
 #include "../../examples/modules/balloonish.c"
 
-#include "../document/machine.h"
+#include "../document/document.h"
+
+/* All boot memory is in one zone, so that its blocks can leave. */
+static const char one_zone[] = "overcommit = yes\nnode 0\ncpu 0 node 0\nram 4G 384M node 0\n";
 
 static int held_pages(enum held held)
 {
@@ -21,12 +24,12 @@ static long boot_block_of(int slot)
 
 TEST(EVENT_34, "a PageOffline page let go in MEM_GOING_OFFLINE is skipped, and taken back in MEM_CANCEL_OFFLINE")
 {
-	struct listener veto = { .answer = NOTIFY_BAD };
+	struct listener veto = { 0 };
 	unsigned long managed, total;
 	char path[128];
 	int pages;
 
-	machine_boot(NULL);
+	machine_boot_text(one_zone);
 	CHECK_EQ(held_pages(HELD), BALLOON_PAGES);
 	pages = held_pages(HELD);
 	for (int i = 1; i < BALLOON_PAGES; i++)
@@ -38,7 +41,7 @@ TEST(EVENT_34, "a PageOffline page let go in MEM_GOING_OFFLINE is skipped, and t
 	/* Refused at the beginning, and after the fact: all of them are held again. */
 	listen_as(&veto, "V", -1);
 	for (int i = 0; i < 2; i++) {
-		veto.answer_to = i ? MEM_OFFLINE : MEM_GOING_OFFLINE;
+		answer_only(&veto, i ? MEM_OFFLINE : MEM_GOING_OFFLINE, NOTIFY_BAD);
 		CHECK_EQ(mp_write_string(path, "offline"), -EPERM);
 		CHECK_EQ(held_pages(HELD), pages);
 		for (int j = 0; j < pages; j++) {
@@ -50,7 +53,7 @@ TEST(EVENT_34, "a PageOffline page let go in MEM_GOING_OFFLINE is skipped, and t
 		machine_check();
 	}
 	/* It leaves with them. */
-	veto.answer_to = 0;
+	answer_only(&veto, 0, 0);
 	CHECK_EQ(mp_write_string(path, "offline"), 0);
 	CHECK_EQ(held_pages(LET_GO), pages);
 	CHECK_EQ(totalram_pages(), total + pages - BLOCK_PAGES);
@@ -69,7 +72,7 @@ TEST(module_balloonish_unload, "unloading gives the balloon's pages back to the 
 {
 	unsigned long free_pages, total;
 
-	machine_boot(NULL);
+	machine_boot_text(one_zone);
 	free_pages = nr_free_pages();
 	total = totalram_pages();
 	CHECK_EQ(mp_module_unload("balloonish"), 0);

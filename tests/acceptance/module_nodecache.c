@@ -3,34 +3,34 @@
 #define KBUILD_MODNAME "nodecache"
 #include "../../examples/modules/nodecache.c"
 
-#include "../document/machine.h"
+#include "../document/document.h"
 
 TEST(module_nodecache, "a structure is created and discarded as its node gains and loses memory")
 {
-	struct listener veto = { .answer = NOTIFY_BAD };
+	struct listener veto = { 0 };
 
 	machine_boot(NULL);
 	CHECK(nodecache.node[0]);
 	CHECK(!nodecache.node[NODE]);
-	hot_add(NODE, 0, 2);
-	CHECK_EQ(set_state(0, "online_movable"), 0);
+	add_blocks(NODE, FIRST, 2);
+	CHECK_EQ(set_state(FIRST, "online_movable"), 0);
 	CHECK(nodecache.node[NODE]);
 	CHECK_EQ(nodecache.node[NODE]->nid, NODE);
-	CHECK_EQ(set_state(1, "online_movable"), 0);
-	CHECK_EQ(set_state(0, "offline"), 0);
+	CHECK_EQ(set_state(SECOND, "online_movable"), 0);
+	CHECK_EQ(set_state(FIRST, "offline"), 0);
 	CHECK(nodecache.node[NODE]);
 	listen_as(&veto, "V", -1);
 	for (int i = 0; i < 2; i++) {
-		veto.answer_to = i ? MEM_OFFLINE : MEM_GOING_OFFLINE;
-		CHECK_EQ(set_state(1, "offline"), -EPERM);
+		answer_only(&veto, i ? MEM_OFFLINE : MEM_GOING_OFFLINE, NOTIFY_BAD);
+		CHECK_EQ(set_state(SECOND, "offline"), -EPERM);
 		CHECK(nodecache.node[NODE]);
 	}
-	veto.answer_to = 0;
-	CHECK_EQ(set_state(1, "offline"), 0);
+	answer_only(&veto, 0, 0);
+	CHECK_EQ(set_state(SECOND, "offline"), 0);
 	CHECK(!nodecache.node[NODE]);
 	for (int i = 0; i < 2; i++) {
-		veto.answer_to = i ? MEM_ONLINE : MEM_GOING_ONLINE;
-		CHECK_EQ(set_state(1, "online_movable"), -EPERM);
+		answer_only(&veto, i ? MEM_ONLINE : MEM_GOING_ONLINE, NOTIFY_BAD);
+		CHECK_EQ(set_state(SECOND, "online_movable"), -EPERM);
 		CHECK(!nodecache.node[NODE]);
 	}
 	CHECK_EQ(mp_module_unload("nodecache"), 0);

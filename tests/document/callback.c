@@ -3,7 +3,7 @@
  * The callback, sentence by sentence of the starting document, under the default contract: how it is
  * registered and called, what it is told, and what its four answers do, late vetoes included.
  */
-#include "machine.h"
+#include "document.h"
 
 static int hidden_calls;
 static struct notifier_block *hidden_self;
@@ -25,14 +25,14 @@ TEST(doc_14_registration, "hotplug_memory_notifier(callback, priority) registers
 {
 	machine_boot(NULL);
 	CHECK_EQ(register_hidden(), 0);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online"), 0);
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online"), 0);
 	CHECK_STR(heard(), "hidden:GOING_ONLINE hidden:ONLINE");
 	CHECK_EQ(hidden_self->priority, 3);
 	CHECK(hidden_self->notifier_call == hidden_callback);
 	/* The same place in the program once more is the same registration. */
 	CHECK_EQ(register_hidden(), -EEXIST);
-	CHECK_EQ(set_state(0, "offline"), 0);
+	CHECK_EQ(set_state(FIRST, "offline"), 0);
 	CHECK_STR(heard(), "hidden:GOING_OFFLINE hidden:OFFLINE");
 }
 
@@ -45,23 +45,22 @@ TEST(doc_15_priority, "a callback of higher priority is called before one of low
 	listen_as(&high, "high", 100);
 	listen_as(&zero, "zero", 0);
 	listen_as(&veto, "veto", -100);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online"), 0);
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online"), 0);
 	CHECK_STR(heard(), "high:GOING_ONLINE zero:GOING_ONLINE low:GOING_ONLINE veto:GOING_ONLINE "
 			   "high:ONLINE zero:ONLINE low:ONLINE veto:ONLINE");
-	CHECK_EQ(set_state(0, "offline"), 0);
+	CHECK_EQ(set_state(FIRST, "offline"), 0);
 	CHECK_STR(heard(), "high:GOING_OFFLINE zero:GOING_OFFLINE low:GOING_OFFLINE veto:GOING_OFFLINE "
 			   "high:OFFLINE zero:OFFLINE low:OFFLINE veto:OFFLINE");
-	veto.answer_to = MEM_GOING_ONLINE;
-	veto.answer = NOTIFY_BAD;
-	CHECK_EQ(set_state(0, "online"), -EPERM);
+	answer_only(&veto, MEM_GOING_ONLINE, NOTIFY_BAD);
+	CHECK_EQ(set_state(FIRST, "online"), -EPERM);
 	CHECK_STR(heard(), "high:GOING_ONLINE zero:GOING_ONLINE low:GOING_ONLINE veto:GOING_ONLINE "
 			   "high:CANCEL_ONLINE zero:CANCEL_ONLINE low:CANCEL_ONLINE "
 			   "veto:CANCEL_ONLINE");
-	veto.answer_to = MEM_GOING_OFFLINE;
-	CHECK_EQ(set_state(0, "online"), 0);
+	answer_only(&veto, MEM_GOING_OFFLINE, NOTIFY_BAD);
+	CHECK_EQ(set_state(FIRST, "online"), 0);
 	heard();
-	CHECK_EQ(set_state(0, "offline"), -EPERM);
+	CHECK_EQ(set_state(FIRST, "offline"), -EPERM);
 	CHECK_STR(heard(), "high:GOING_OFFLINE zero:GOING_OFFLINE low:GOING_OFFLINE veto:GOING_OFFLINE "
 			   "high:CANCEL_OFFLINE zero:CANCEL_OFFLINE low:CANCEL_OFFLINE "
 			   "veto:CANCEL_OFFLINE");
@@ -103,10 +102,10 @@ TEST(doc_17_self, "the first argument points to the very block that was register
 	machine_boot(NULL);
 	CHECK_EQ(register_memory_notifier(&first.nb), 0);
 	CHECK_EQ(register_memory_notifier(&second.nb), 0);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online"), 0);
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online"), 0);
 	unregister_memory_notifier(&second.nb);
-	CHECK_EQ(set_state(0, "offline"), 0);
+	CHECK_EQ(set_state(FIRST, "offline"), 0);
 	CHECK_EQ(first.calls, 4);
 	CHECK_EQ(second.calls, 2);
 	CHECK(first.nb.notifier_call == count_mine);
@@ -118,15 +117,14 @@ TEST(doc_18_action, "the second argument is one of the six events")
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online"), 0);
-	CHECK_EQ(a.action, MEM_ONLINE);
-	CHECK_EQ(set_state(0, "offline"), 0);
-	CHECK_EQ(a.action, MEM_OFFLINE);
-	a.answer_to = MEM_GOING_ONLINE;
-	a.answer = NOTIFY_BAD;
-	CHECK_EQ(set_state(0, "online"), -EPERM);
-	CHECK_EQ(a.action, MEM_CANCEL_ONLINE);
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online"), 0);
+	CHECK_EQ(last_seen(&a).action, MEM_ONLINE);
+	CHECK_EQ(set_state(FIRST, "offline"), 0);
+	CHECK_EQ(last_seen(&a).action, MEM_OFFLINE);
+	answer_only(&a, MEM_GOING_ONLINE, NOTIFY_BAD);
+	CHECK_EQ(set_state(FIRST, "online"), -EPERM);
+	CHECK_EQ(last_seen(&a).action, MEM_CANCEL_ONLINE);
 	CHECK_EQ(a.calls, 6);
 }
 
@@ -152,11 +150,11 @@ TEST(doc_19_arg, "the third argument points to struct memory_notify, one for the
 	machine_boot(NULL);
 	listen_as(&a, "A", 1);
 	listen_as(&b, "B", 0);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online"), 0);
-	CHECK(a.arg == b.arg);
-	CHECK_EQ(set_state(0, "offline"), 0);
-	CHECK(a.arg == b.arg);
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online"), 0);
+	CHECK(last_seen(&a).arg == last_seen(&b).arg);
+	CHECK_EQ(set_state(FIRST, "offline"), 0);
+	CHECK(last_seen(&a).arg == last_seen(&b).arg);
 }
 
 TEST(doc_20_start_pfn, "start_pfn is the first page of the memory that goes online or offline")
@@ -165,13 +163,13 @@ TEST(doc_20_start_pfn, "start_pfn is the first page of the memory that goes onli
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
-	hot_add(NODE, 0, 3);
-	for (int block = 2; block >= 0; block--) {
+	add_blocks(NODE, FIRST, 3);
+	for (long block = THIRD; block >= FIRST; block--) {
 		CHECK_EQ(set_state(block, "online"), 0);
-		CHECK_EQ(a.payload.start_pfn, HOT_PFN + block * BLOCK_PAGES);
+		CHECK_EQ(last_seen(&a).payload.start_pfn, block_pfn(block));
 	}
-	CHECK_EQ(set_state(1, "offline"), 0);
-	CHECK_EQ(a.payload.start_pfn, HOT_PFN + BLOCK_PAGES);
+	CHECK_EQ(set_state(SECOND, "offline"), 0);
+	CHECK_EQ(last_seen(&a).payload.start_pfn, HOT_PFN + BLOCK_PAGES);
 }
 
 TEST(doc_21_nr_pages, "nr_pages is the number of pages that go online or offline: one block")
@@ -180,22 +178,22 @@ TEST(doc_21_nr_pages, "nr_pages is the number of pages that go online or offline
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
-	hot_add(NODE, 0, 4);
+	add_blocks(NODE, FIRST, 4);
 	CHECK_EQ(mp_write_string("/sys/devices/system/memory/auto_online_blocks", "online"), 0);
-	hot_add(NODE, 4, 2);
+	add_blocks(NODE, FIRST + 4, 2);
 	CHECK_EQ(a.calls, 4);
-	CHECK_EQ(a.payload.nr_pages, BLOCK_PAGES);
-	CHECK_EQ(a.payload.start_pfn, HOT_PFN + 5 * BLOCK_PAGES);
-	CHECK_EQ(set_state(4, "offline"), 0);
-	CHECK_EQ(a.payload.nr_pages, BLOCK_PAGES);
+	CHECK_EQ(last_seen(&a).payload.nr_pages, BLOCK_PAGES);
+	CHECK_EQ(last_seen(&a).payload.start_pfn, HOT_PFN + 5 * BLOCK_PAGES);
+	CHECK_EQ(set_state(FIRST + 4, "offline"), 0);
+	CHECK_EQ(last_seen(&a).payload.nr_pages, BLOCK_PAGES);
 }
 
 /* One transaction told (normal, any); the masks are old in the GOING event and new in the final one. */
-static void expect_nids(struct listener *a, int block, const char *text, int normal, int any)
+static void expect_nids(struct listener *a, long block, const char *text, int normal, int any)
 {
 	CHECK_EQ(set_state(block, text), 0);
-	CHECK_EQ(a->payload.status_change_nid_normal, normal);
-	CHECK_EQ(a->payload.status_change_nid, any);
+	CHECK_EQ(last_seen(a).payload.status_change_nid_normal, normal);
+	CHECK_EQ(last_seen(a).payload.status_change_nid, any);
 }
 
 TEST(doc_22_status_change_nid_normal, "status_change_nid_normal is the node whose N_NORMAL_MEMORY changes")
@@ -204,19 +202,19 @@ TEST(doc_22_status_change_nid_normal, "status_change_nid_normal is the node whos
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
-	hot_add(NODE, 0, 2);
-	hot_add(2, 2, 1);
-	expect_nids(&a, 0, "online_kernel", NODE, NODE);
+	add_blocks(NODE, FIRST, 2);
+	add_blocks(2, THIRD, 1);
+	expect_nids(&a, FIRST, "online_kernel", NODE, NODE);
 	CHECK(node_state(NODE, N_NORMAL_MEMORY));
-	expect_nids(&a, 1, "online_kernel", -1, -1);
-	expect_nids(&a, 2, "online_kernel", 2, 2);
-	expect_nids(&a, 0, "offline", -1, -1);
+	expect_nids(&a, SECOND, "online_kernel", -1, -1);
+	expect_nids(&a, THIRD, "online_kernel", 2, 2);
+	expect_nids(&a, FIRST, "offline", -1, -1);
 	CHECK(node_state(NODE, N_NORMAL_MEMORY));
-	expect_nids(&a, 1, "offline", NODE, NODE);
+	expect_nids(&a, SECOND, "offline", NODE, NODE);
 	CHECK(!node_state(NODE, N_NORMAL_MEMORY));
 	CHECK(node_state(2, N_NORMAL_MEMORY));
 	/* Movable memory is none of its business. */
-	expect_nids(&a, 0, "online_movable", -1, NODE);
+	expect_nids(&a, FIRST, "online_movable", -1, NODE);
 	CHECK(!node_state(NODE, N_NORMAL_MEMORY));
 	machine_check();
 }
@@ -251,12 +249,12 @@ TEST(doc_23_status_change_nid, "status_change_nid is the memoryless node that ge
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
-	hot_add(NODE, 0, 1);
-	CHECK_STR(read_text("/sys/devices/system/node/has_memory"), "0");
-	expect_nids(&a, 0, "online_movable", -1, NODE);
-	CHECK_STR(read_text("/sys/devices/system/node/has_memory"), "0-1");
-	expect_nids(&a, 0, "offline", -1, NODE);
-	CHECK_STR(read_text("/sys/devices/system/node/has_memory"), "0");
+	add_blocks(NODE, FIRST, 1);
+	CHECK_STR(read_file("/sys/devices/system/node/has_memory"), "0");
+	expect_nids(&a, FIRST, "online_movable", -1, NODE);
+	CHECK_STR(read_file("/sys/devices/system/node/has_memory"), "0-1");
+	expect_nids(&a, FIRST, "offline", -1, NODE);
+	CHECK_STR(read_file("/sys/devices/system/node/has_memory"), "0");
 	CHECK_EQ(old_masks, 2);
 	CHECK_EQ(new_masks, 2);
 	machine_check();
@@ -268,18 +266,18 @@ TEST(doc_24_minus_one, "-1 says that the node's state does not change")
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
-	hot_add(NODE, 0, 3);
-	expect_nids(&a, 0, "online_movable", -1, NODE);
-	expect_nids(&a, 1, "online_movable", -1, -1);
+	add_blocks(NODE, FIRST, 3);
+	expect_nids(&a, FIRST, "online_movable", -1, NODE);
+	expect_nids(&a, SECOND, "online_movable", -1, -1);
 	/* The node has memory, but no normal memory yet. */
-	expect_nids(&a, 2, "online_kernel", NODE, -1);
-	expect_nids(&a, 0, "offline", -1, -1);
-	expect_nids(&a, 2, "offline", NODE, -1);
-	expect_nids(&a, 1, "offline", -1, NODE);
+	expect_nids(&a, THIRD, "online_kernel", NODE, -1);
+	expect_nids(&a, FIRST, "offline", -1, -1);
+	expect_nids(&a, THIRD, "offline", NODE, -1);
+	expect_nids(&a, SECOND, "offline", -1, NODE);
 	/* Node 0 has its boot memory all along. */
-	hot_add(0, 3, 1);
-	expect_nids(&a, 3, "online_movable", -1, -1);
-	expect_nids(&a, 3, "offline", -1, -1);
+	add_blocks(0, FOURTH, 1);
+	expect_nids(&a, FOURTH, "online_movable", -1, -1);
+	expect_nids(&a, FOURTH, "offline", -1, -1);
 }
 
 /* A subsystem with something of its own for each node that has memory. */
@@ -318,27 +316,26 @@ TEST(doc_25_node_structures, "callbacks create and discard structures of a node 
 	machine_boot(NULL);
 	listen_as(&keeper, "A", 1);
 	listen_as(&veto, "V", 0);
-	hot_add(NODE, 0, 2);
-	CHECK_EQ(set_state(0, "online_movable"), 0);
+	add_blocks(NODE, FIRST, 2);
+	CHECK_EQ(set_state(FIRST, "online_movable"), 0);
 	CHECK(per_node[NODE]);
-	CHECK_EQ(set_state(1, "online_movable"), 0);
-	CHECK_EQ(set_state(0, "offline"), 0);
+	CHECK_EQ(set_state(SECOND, "online_movable"), 0);
+	CHECK_EQ(set_state(FIRST, "offline"), 0);
 	CHECK(per_node[NODE]);
-	veto.answer = NOTIFY_BAD;
-	veto.answer_to = MEM_GOING_OFFLINE;
-	CHECK_EQ(set_state(1, "offline"), -EPERM);
+	answer_only(&veto, MEM_GOING_OFFLINE, NOTIFY_BAD);
+	CHECK_EQ(set_state(SECOND, "offline"), -EPERM);
 	CHECK(per_node[NODE]);
-	veto.answer_to = MEM_OFFLINE;
-	CHECK_EQ(set_state(1, "offline"), -EPERM);
+	answer_only(&veto, MEM_OFFLINE, NOTIFY_BAD);
+	CHECK_EQ(set_state(SECOND, "offline"), -EPERM);
 	CHECK(per_node[NODE]);
-	veto.answer_to = 0;
-	CHECK_EQ(set_state(1, "offline"), 0);
+	answer_only(&veto, 0, 0);
+	CHECK_EQ(set_state(SECOND, "offline"), 0);
 	CHECK(!per_node[NODE]);
-	veto.answer_to = MEM_GOING_ONLINE;
-	CHECK_EQ(set_state(1, "online"), -EPERM);
+	answer_only(&veto, MEM_GOING_ONLINE, NOTIFY_BAD);
+	CHECK_EQ(set_state(SECOND, "online"), -EPERM);
 	CHECK(!per_node[NODE]);
-	veto.answer_to = MEM_ONLINE;
-	CHECK_EQ(set_state(1, "online"), -EPERM);
+	answer_only(&veto, MEM_ONLINE, NOTIFY_BAD);
+	CHECK_EQ(set_state(SECOND, "online"), -EPERM);
 	CHECK(!per_node[NODE]);
 }
 
@@ -372,12 +369,12 @@ TEST(doc_27_done_and_ok, "NOTIFY_DONE and NOTIFY_OK have no effect on what follo
 	machine_boot(NULL);
 	CHECK_EQ(register_memory_notifier(&first), 0);
 	listen_as(&second, "B", 0);
-	hot_add(NODE, 0, 1);
+	add_blocks(NODE, FIRST, 1);
 	for (int i = 0; i < 2; i++) {
 		answer_always = answers[i];
-		CHECK_EQ(set_state(0, "online"), 0);
+		CHECK_EQ(set_state(FIRST, "online"), 0);
 		CHECK_STR(heard(), "B:GOING_ONLINE B:ONLINE");
-		CHECK_EQ(set_state(0, "offline"), 0);
+		CHECK_EQ(set_state(FIRST, "offline"), 0);
 		CHECK_STR(heard(), "B:GOING_OFFLINE B:OFFLINE");
 	}
 }
@@ -393,15 +390,15 @@ TEST(doc_28_bad_going_online, "NOTIFY_BAD to MEM_GOING_ONLINE cancels; the reaso
 
 	machine_boot(NULL);
 	CHECK_EQ(hotplug_memory_notifier(guard, 0), 0);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online"), -EPERM);
-	CHECK_STR(read_block(0, "state"), "offline");
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online"), -EPERM);
+	CHECK_STR(read_block(FIRST, "state"), "offline");
 	CHECK_EQ(mp_last_reason(&reason), 0);
 	CHECK_EQ(reason.kind, MP_REASON_VETO);
 	CHECK_EQ(reason.error, -EPERM);
 	CHECK_EQ(reason.block, HOT_BLOCK);
 	CHECK(strstr(reason.actor, "guard"));
-	CHECK(strstr(reason.text, "memory1024"));
+	CHECK(strstr(reason.text, "memory32"));
 	CHECK_EQ(mp_block_reason(HOT_BLOCK, &reason), 0);
 	CHECK_EQ(reason.kind, MP_REASON_VETO);
 	machine_check();
@@ -409,18 +406,19 @@ TEST(doc_28_bad_going_online, "NOTIFY_BAD to MEM_GOING_ONLINE cancels; the reaso
 
 TEST(doc_29_bad_going_offline, "NOTIFY_BAD to MEM_GOING_OFFLINE cancels")
 {
-	struct listener veto = { .answer_to = MEM_GOING_OFFLINE, .answer = NOTIFY_BAD };
+	struct listener veto = { 0 };
 	struct mp_reason reason;
 	struct moving page;
 
 	machine_boot(NULL);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online_movable"), 0);
+	answer_only(&veto, MEM_GOING_OFFLINE, NOTIFY_BAD);
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online_movable"), 0);
 	CHECK(moving_take(&page, NODE));
 	fill(page.page, 4);
 	listen_as(&veto, "V", 0);
-	CHECK_EQ(set_state(0, "offline"), -EPERM);
-	CHECK_STR(read_block(0, "state"), "online");
+	CHECK_EQ(set_state(FIRST, "offline"), -EPERM);
+	CHECK_STR(read_block(FIRST, "state"), "online");
 	CHECK_EQ(page.moves, 0);
 	CHECK(holds(page.page, 4));
 	CHECK_EQ(mp_last_reason(&reason), 0);
@@ -435,7 +433,7 @@ static void use_at_once(struct listener *me, unsigned long action, struct memory
 {
 	if (action == MEM_ONLINE) {
 		CHECK(moving_take(&early_user, NODE));
-		CHECK(in_block(early_user.page, 0));
+		CHECK(in_block(early_user.page, FIRST));
 		fill(early_user.page, 11);
 	}
 }
@@ -443,13 +441,13 @@ static void use_at_once(struct listener *me, unsigned long action, struct memory
 TEST(doc_30_bad_online, "NOTIFY_BAD to MEM_ONLINE cancels: what was taken meanwhile is moved, the block is offline")
 {
 	struct listener user = { .hook = use_at_once }, last = { 0 };
-	struct listener veto = { .answer_to = MEM_ONLINE, .answer = NOTIFY_BAD };
+	struct listener veto = { 0 };
 	unsigned long present, managed, free_pages;
 	struct mp_stats stats;
 
 	machine_boot(NULL);
-	CHECK_EQ(mp_uevent_listen(on_uevent, NULL), 0);
-	hot_add(NODE, 0, 1);
+	answer_only(&veto, MEM_ONLINE, NOTIFY_BAD);
+	add_blocks(NODE, FIRST, 1);
 	uevents();
 	CHECK_EQ(mp_get_stats(&stats), 0);
 	present = stats.pages_present;
@@ -458,20 +456,20 @@ TEST(doc_30_bad_online, "NOTIFY_BAD to MEM_ONLINE cancels: what was taken meanwh
 	listen_as(&user, "U", 2);
 	listen_as(&veto, "V", 1);
 	listen_as(&last, "L", 0);
-	CHECK_EQ(set_state(0, "online_movable"), -EPERM);
+	CHECK_EQ(set_state(FIRST, "online_movable"), -EPERM);
 	CHECK_STR(heard(), "U:GOING_ONLINE V:GOING_ONLINE L:GOING_ONLINE U:ONLINE V:ONLINE "
 			   "U:CANCEL_ONLINE V:CANCEL_ONLINE L:CANCEL_ONLINE");
-	CHECK_EQ(last.payload.start_pfn, HOT_PFN);
-	CHECK_EQ(last.payload.nr_pages, BLOCK_PAGES);
-	CHECK_EQ(last.payload.status_change_nid, NODE);
-	CHECK_EQ(last.payload.status_change_nid_normal, -1);
-	CHECK(last.arg == user.arg);
+	CHECK_EQ(last_seen(&last).payload.start_pfn, HOT_PFN);
+	CHECK_EQ(last_seen(&last).payload.nr_pages, BLOCK_PAGES);
+	CHECK_EQ(last_seen(&last).payload.status_change_nid, NODE);
+	CHECK_EQ(last_seen(&last).payload.status_change_nid_normal, -1);
+	CHECK(last_seen(&last).arg == last_seen(&user).arg);
 	CHECK_EQ(early_user.moves, 1);
-	CHECK(!in_block(early_user.page, 0));
+	CHECK(!in_block(early_user.page, FIRST));
 	CHECK(holds(early_user.page, 11));
 	CHECK_STR(uevents(), "");
-	CHECK_STR(read_block(0, "state"), "offline");
-	CHECK_STR(read_block(0, "online"), "0");
+	CHECK_STR(read_block(FIRST, "state"), "offline");
+	CHECK_STR(read_block(FIRST, "online"), "0");
 	CHECK(!node_state(NODE, N_MEMORY));
 	CHECK(!pfn_to_online_page(HOT_PFN));
 	CHECK_EQ(NODE_DATA(NODE)->node_spanned_pages, 0);
@@ -483,9 +481,9 @@ TEST(doc_30_bad_online, "NOTIFY_BAD to MEM_ONLINE cancels: what was taken meanwh
 	CHECK(!alloc_pages_node(NODE, MOVABLE, 0));
 	moving_free(&early_user);
 	/* It can come online when nobody minds. */
-	veto.answer_to = 0;
+	answer_only(&veto, 0, 0);
 	user.hook = NULL;
-	CHECK_EQ(set_state(0, "online_movable"), 0);
+	CHECK_EQ(set_state(FIRST, "online_movable"), 0);
 	machine_check();
 }
 
@@ -503,21 +501,21 @@ static void stick(struct listener *me, unsigned long action, struct memory_notif
 TEST(doc_30_bad_online_too_late, "where a page taken meanwhile cannot move, the block stays online and all are told")
 {
 	struct listener user = { .hook = stick }, last = { 0 };
-	struct listener veto = { .answer_to = MEM_ONLINE, .answer = NOTIFY_BAD };
+	struct listener veto = { 0 };
 	struct mp_reason reason;
 
 	machine_boot(NULL);
-	CHECK_EQ(mp_uevent_listen(on_uevent, NULL), 0);
-	hot_add(NODE, 0, 1);
+	answer_only(&veto, MEM_ONLINE, NOTIFY_BAD);
+	add_blocks(NODE, FIRST, 1);
 	uevents();
 	listen_as(&user, "U", 2);
 	listen_as(&veto, "V", 1);
 	listen_as(&last, "L", 0);
-	CHECK_EQ(set_state(0, "online_kernel"), -EBUSY);
+	CHECK_EQ(set_state(FIRST, "online_kernel"), -EBUSY);
 	CHECK_STR(heard(), "U:GOING_ONLINE V:GOING_ONLINE L:GOING_ONLINE U:ONLINE V:ONLINE L:ONLINE");
-	CHECK_STR(uevents(), "online@memory1024");
-	CHECK_STR(read_block(0, "state"), "online");
-	CHECK_STR(read_block(0, "online"), "1");
+	CHECK_STR(uevents(), "online@memory32");
+	CHECK_STR(read_block(FIRST, "state"), "online");
+	CHECK_STR(read_block(FIRST, "online"), "1");
 	CHECK(node_state(NODE, N_MEMORY));
 	CHECK(holds(stuck, 12));
 	CHECK_EQ(mp_last_reason(&reason), 0);
@@ -531,15 +529,15 @@ TEST(doc_30_bad_online_too_late, "where a page taken meanwhile cannot move, the 
 TEST(doc_31_bad_offline, "NOTIFY_BAD to MEM_OFFLINE cancels: the block is back in its zone")
 {
 	struct listener first = { 0 }, last = { 0 };
-	struct listener veto = { .answer_to = MEM_OFFLINE, .answer = notifier_from_errno(-ENOMEM) };
+	struct listener veto = { 0 };
 	struct mp_stats before, after;
 	struct moving moved;
 	struct page *page;
 
 	machine_boot(NULL);
-	CHECK_EQ(mp_uevent_listen(on_uevent, NULL), 0);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online_movable"), 0);
+	answer_only(&veto, MEM_OFFLINE, notifier_from_errno(-ENOMEM));
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online_movable"), 0);
 	CHECK(moving_take(&moved, NODE));
 	fill(moved.page, 13);
 	uevents();
@@ -547,15 +545,15 @@ TEST(doc_31_bad_offline, "NOTIFY_BAD to MEM_OFFLINE cancels: the block is back i
 	listen_as(&veto, "V", 1);
 	listen_as(&last, "L", 0);
 	CHECK_EQ(mp_get_stats(&before), 0);
-	CHECK_EQ(set_state(0, "offline"), -ENOMEM);
+	CHECK_EQ(set_state(FIRST, "offline"), -ENOMEM);
 	CHECK_STR(heard(), "F:GOING_OFFLINE V:GOING_OFFLINE L:GOING_OFFLINE F:OFFLINE V:OFFLINE "
 			   "F:CANCEL_OFFLINE V:CANCEL_OFFLINE L:CANCEL_OFFLINE");
-	CHECK_EQ(last.payload.start_pfn, HOT_PFN);
-	CHECK_EQ(last.payload.status_change_nid, NODE);
-	CHECK(last.arg == first.arg);
+	CHECK_EQ(last_seen(&last).payload.start_pfn, HOT_PFN);
+	CHECK_EQ(last_seen(&last).payload.status_change_nid, NODE);
+	CHECK(last_seen(&last).arg == last_seen(&first).arg);
 	CHECK_STR(uevents(), "");
-	CHECK_STR(read_block(0, "state"), "online");
-	CHECK_STR(read_block(0, "valid_zones"), "Movable");
+	CHECK_STR(read_block(FIRST, "state"), "online");
+	CHECK_STR(read_block(FIRST, "valid_zones"), "Movable");
 	CHECK(node_state(NODE, N_MEMORY));
 	CHECK(pfn_to_online_page(HOT_PFN));
 	CHECK_EQ(mp_get_stats(&after), 0);
@@ -565,58 +563,56 @@ TEST(doc_31_bad_offline, "NOTIFY_BAD to MEM_OFFLINE cancels: the block is back i
 	CHECK(holds(moved.page, 13));
 	page = alloc_pages_node(NODE, MOVABLE, 0);
 	CHECK(page);
-	CHECK(in_block(page, 0));
+	CHECK(in_block(page, FIRST));
 	fill(page, 14);
 	CHECK(holds(page, 14));
 	__free_page(page);
 	moving_free(&moved);
-	veto.answer_to = 0;
-	CHECK_EQ(set_state(0, "offline"), 0);
+	answer_only(&veto, 0, 0);
+	CHECK_EQ(set_state(FIRST, "offline"), 0);
 	machine_check();
 }
 
 TEST(doc_32_bad_stops_the_queue, "NOTIFY_BAD stops the queue: those of lower priority do not hear this event")
 {
-	struct listener veto = { .answer = NOTIFY_BAD }, last = { 0 };
+	struct listener veto = { 0 }, last = { 0 };
 
 	machine_boot(NULL);
 	listen_as(&veto, "V", 1);
 	listen_as(&last, "L", 0);
-	hot_add(NODE, 0, 1);
-	veto.answer_to = MEM_GOING_ONLINE;
-	CHECK_EQ(set_state(0, "online"), -EPERM);
+	add_blocks(NODE, FIRST, 1);
+	answer_only(&veto, MEM_GOING_ONLINE, NOTIFY_BAD);
+	CHECK_EQ(set_state(FIRST, "online"), -EPERM);
 	CHECK_STR(heard(), "V:GOING_ONLINE V:CANCEL_ONLINE L:CANCEL_ONLINE");
 	/* The closing event cannot be refused, but its queue stops as well. */
-	veto.answer_to = MEM_GOING_ONLINE;
-	veto.answer = NOTIFY_BAD;
-	CHECK_EQ(set_state(0, "online"), -EPERM);
+	answer_only(&veto, MEM_GOING_ONLINE, NOTIFY_BAD);
+	CHECK_EQ(set_state(FIRST, "online"), -EPERM);
 	heard();
-	veto.answer_to = MEM_CANCEL_ONLINE;
-	last.answer_to = MEM_GOING_ONLINE;
-	last.answer = notifier_from_errno(-EIO);
-	CHECK_EQ(set_state(0, "online"), -EIO);
+	answer_only(&veto, MEM_CANCEL_ONLINE, NOTIFY_BAD);
+	answer_only(&last, MEM_GOING_ONLINE, notifier_from_errno(-EIO));
+	CHECK_EQ(set_state(FIRST, "online"), -EIO);
 	CHECK_STR(heard(), "V:GOING_ONLINE L:GOING_ONLINE V:CANCEL_ONLINE");
 }
 
 TEST(doc_33_stop, "NOTIFY_STOP stops the queue and nothing else")
 {
-	struct listener stop = { .answer = NOTIFY_STOP }, last = { 0 };
+	struct listener stop = { 0 }, last = { 0 };
 
 	machine_boot(NULL);
 	listen_as(&stop, "S", 1);
 	listen_as(&last, "L", 0);
-	hot_add(NODE, 0, 1);
-	stop.answer_to = MEM_GOING_ONLINE;
-	CHECK_EQ(set_state(0, "online"), 0);
+	add_blocks(NODE, FIRST, 1);
+	answer_only(&stop, MEM_GOING_ONLINE, NOTIFY_STOP);
+	CHECK_EQ(set_state(FIRST, "online"), 0);
 	CHECK_STR(heard(), "S:GOING_ONLINE S:ONLINE L:ONLINE");
-	stop.answer_to = MEM_GOING_OFFLINE;
-	CHECK_EQ(set_state(0, "offline"), 0);
+	answer_only(&stop, MEM_GOING_OFFLINE, NOTIFY_STOP);
+	CHECK_EQ(set_state(FIRST, "offline"), 0);
 	CHECK_STR(heard(), "S:GOING_OFFLINE S:OFFLINE L:OFFLINE");
-	stop.answer_to = MEM_ONLINE;
-	CHECK_EQ(set_state(0, "online"), 0);
+	answer_only(&stop, MEM_ONLINE, NOTIFY_STOP);
+	CHECK_EQ(set_state(FIRST, "online"), 0);
 	CHECK_STR(heard(), "S:GOING_ONLINE L:GOING_ONLINE S:ONLINE");
-	stop.answer_to = MEM_OFFLINE;
-	CHECK_EQ(set_state(0, "offline"), 0);
+	answer_only(&stop, MEM_OFFLINE, NOTIFY_STOP);
+	CHECK_EQ(set_state(FIRST, "offline"), 0);
 	CHECK_STR(heard(), "S:GOING_OFFLINE L:GOING_OFFLINE S:OFFLINE");
 	machine_check();
 }

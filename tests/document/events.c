@@ -3,7 +3,7 @@
  * The six events, sentence by sentence of the starting document, under the default contract: when each
  * is sent, and what can and cannot be had from the memory while it is.
  */
-#include "machine.h"
+#include "document.h"
 
 TEST(doc_01_events_are_sent, "hotplug events are sent to a queue of callbacks")
 {
@@ -12,13 +12,13 @@ TEST(doc_01_events_are_sent, "hotplug events are sent to a queue of callbacks")
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
 	listen_as(&b, "B", 0);
-	hot_add(NODE, 0, 1);
+	add_blocks(NODE, FIRST, 1);
 	CHECK_STR(heard(), "");
-	CHECK_EQ(set_state(0, "online"), 0);
+	CHECK_EQ(set_state(FIRST, "online"), 0);
 	CHECK_STR(heard(), "A:GOING_ONLINE B:GOING_ONLINE A:ONLINE B:ONLINE");
-	CHECK_EQ(set_state(0, "offline"), 0);
+	CHECK_EQ(set_state(FIRST, "offline"), 0);
 	CHECK_STR(heard(), "A:GOING_OFFLINE B:GOING_OFFLINE A:OFFLINE B:OFFLINE");
-	CHECK_EQ(hot_remove(0, 1), 0);
+	CHECK_EQ(remove_blocks(FIRST, 1), 0);
 	CHECK_STR(heard(), "");
 	machine_check();
 }
@@ -46,7 +46,7 @@ static void before_it_is_there(struct listener *me, unsigned long action, struct
 {
 	if (action != MEM_GOING_ONLINE)
 		return;
-	CHECK_STR(read_block(0, "state"), "offline");
+	CHECK_STR(read_block(FIRST, "state"), "offline");
 	CHECK(!pfn_to_online_page(arg->start_pfn));
 	CHECK(!node_state(NODE, N_MEMORY));
 	CHECK_EQ(NODE_DATA(NODE)->node_present_pages, 0);
@@ -58,49 +58,47 @@ TEST(doc_03_going_online_comes_before, "MEM_GOING_ONLINE is sent before the memo
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online_movable"), 0);
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online_movable"), 0);
 	CHECK_STR(heard(), "A:GOING_ONLINE A:ONLINE");
-	CHECK_STR(read_block(0, "state"), "online");
+	CHECK_STR(read_block(FIRST, "state"), "online");
 	CHECK(pfn_to_online_page(HOT_PFN));
 	CHECK(node_state(NODE, N_MEMORY));
 	machine_check();
 }
 
-static void nothing_of_block_1(struct listener *me, unsigned long action, struct memory_notify *arg)
+static void nothing_of_the_new(struct listener *me, unsigned long action, struct memory_notify *arg)
 {
 	static struct page *taken[2 * BLOCK_PAGES];
-	unsigned long n = 0;
+	unsigned long n;
 	struct page *page;
 
-	if (action != MEM_GOING_ONLINE || arg->start_pfn != HOT_PFN + BLOCK_PAGES)
+	if (action != MEM_GOING_ONLINE)
 		return;
 	/* All that the node has, and none of it is new. */
-	while (n < ARRAY_SIZE(taken) && (page = alloc_pages_node(NODE, MOVABLE, 0))) {
-		CHECK(in_block(page, 0));
-		taken[n++] = page;
-	}
+	n = take_all(NODE, MOVABLE, taken, ARRAY_SIZE(taken));
 	CHECK_GT(n, BLOCK_PAGES / 2);
 	CHECK_LE(n, BLOCK_PAGES);
+	for (unsigned long i = 0; i < n; i++)
+		CHECK(in_block(taken[i], FIRST));
 	CHECK(!alloc_pages_node(NODE, MOVABLE, 0));
 	/* An allocation that may go elsewhere does. */
 	page = alloc_pages_node(NODE, GFP_HIGHUSER_MOVABLE, 0);
 	CHECK(page);
-	CHECK(!in_block(page, 1));
+	CHECK(!in_block(page, SECOND));
 	__free_page(page);
-	while (n)
-		__free_page(taken[--n]);
+	free_all(taken, n);
 }
 
 TEST(doc_04_going_online_no_allocation, "in MEM_GOING_ONLINE the allocator cannot use the new memory")
 {
-	struct listener a = { .hook = nothing_of_block_1 };
+	struct listener a = { .hook = nothing_of_the_new };
 
 	machine_boot(NULL);
-	hot_add(NODE, 0, 2);
-	CHECK_EQ(set_state(0, "online_movable"), 0);
+	add_blocks(NODE, FIRST, 2);
+	CHECK_EQ(set_state(FIRST, "online_movable"), 0);
 	listen_as(&a, "A", 0);
-	CHECK_EQ(set_state(1, "online_movable"), 0);
+	CHECK_EQ(set_state(SECOND, "online_movable"), 0);
 	CHECK_STR(heard(), "A:GOING_ONLINE A:ONLINE");
 	machine_check();
 }
@@ -108,26 +106,24 @@ TEST(doc_04_going_online_no_allocation, "in MEM_GOING_ONLINE the allocator canno
 TEST(doc_05_cancel_online, "MEM_CANCEL_ONLINE is sent when MEM_GOING_ONLINE failed, to everyone")
 {
 	struct listener a = { 0 }, c = { 0 };
-	struct listener b = { .answer_to = MEM_GOING_ONLINE, .answer = notifier_from_errno(-ENOMEM) };
-	struct memory_notify first;
+	struct listener b = { 0 };
 
 	machine_boot(NULL);
-	CHECK_EQ(mp_uevent_listen(on_uevent, NULL), 0);
+	answer_only(&b, MEM_GOING_ONLINE, notifier_from_errno(-ENOMEM));
 	listen_as(&a, "A", 2);
 	listen_as(&b, "B", 1);
 	listen_as(&c, "C", 0);
-	hot_add(NODE, 0, 1);
+	add_blocks(NODE, FIRST, 1);
 	uevents();
-	CHECK_EQ(set_state(0, "online"), -ENOMEM);
+	CHECK_EQ(set_state(FIRST, "online"), -ENOMEM);
 	CHECK_STR(heard(), "A:GOING_ONLINE B:GOING_ONLINE "
 			   "A:CANCEL_ONLINE B:CANCEL_ONLINE C:CANCEL_ONLINE");
-	first = a.payload;
-	CHECK_EQ(first.start_pfn, HOT_PFN);
-	CHECK_EQ(first.nr_pages, BLOCK_PAGES);
-	CHECK_EQ(c.payload.start_pfn, HOT_PFN);
-	CHECK_EQ(c.payload.status_change_nid, NODE);
+	CHECK_EQ(last_seen(&a).payload.start_pfn, HOT_PFN);
+	CHECK_EQ(last_seen(&a).payload.nr_pages, BLOCK_PAGES);
+	CHECK_EQ(last_seen(&c).payload.start_pfn, HOT_PFN);
+	CHECK_EQ(last_seen(&c).payload.status_change_nid, NODE);
 	CHECK_STR(uevents(), "");
-	CHECK_STR(read_block(0, "state"), "offline");
+	CHECK_STR(read_block(FIRST, "state"), "offline");
 	CHECK(!node_state(NODE, N_MEMORY));
 	CHECK_EQ(NODE_DATA(NODE)->node_spanned_pages, 0);
 	machine_check();
@@ -149,14 +145,13 @@ TEST(doc_06_online, "MEM_ONLINE is sent when the memory has come online")
 	struct listener a = { .hook = when_it_is_there };
 
 	machine_boot(NULL);
-	CHECK_EQ(mp_uevent_listen(on_uevent, NULL), 0);
 	listen_as(&a, "A", 0);
-	hot_add(NODE, 0, 1);
+	add_blocks(NODE, FIRST, 1);
 	uevents();
-	CHECK_EQ(set_state(0, "online"), 0);
+	CHECK_EQ(set_state(FIRST, "online"), 0);
 	CHECK_STR(heard(), "A:GOING_ONLINE A:ONLINE");
-	CHECK_STR(uevents(), "online@memory1024");
-	CHECK_STR(read_block(0, "online"), "1");
+	CHECK_STR(uevents(), "online@memory32");
+	CHECK_STR(read_block(FIRST, "online"), "1");
 	machine_check();
 }
 
@@ -168,7 +163,7 @@ static void take_in_online(struct listener *me, unsigned long action, struct mem
 		return;
 	taken_in_online = alloc_pages_node(NODE, MOVABLE, 0);
 	CHECK(taken_in_online);
-	CHECK(in_block(taken_in_online, 0));
+	CHECK(in_block(taken_in_online, FIRST));
 	fill(taken_in_online, 7);
 	/* A kernel allocation never comes from the movable zone. */
 	CHECK(!alloc_pages_node(NODE, KERNEL, 0));
@@ -180,8 +175,8 @@ TEST(doc_07_online_allocation, "the MEM_ONLINE callback may allocate from the ne
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online_movable"), 0);
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online_movable"), 0);
 	CHECK(holds(taken_in_online, 7));
 	CHECK_EQ(page_count(taken_in_online), 1);
 	CHECK_GE(mp_block_resident(HOT_BLOCK), (int64_t)PAGE_SIZE);
@@ -193,7 +188,7 @@ static void when_it_begins(struct listener *me, unsigned long action, struct mem
 {
 	if (action != MEM_GOING_OFFLINE)
 		return;
-	CHECK_STR(read_block(0, "state"), "going-offline");
+	CHECK_STR(read_block(FIRST, "state"), "going-offline");
 	CHECK(pfn_to_online_page(arg->start_pfn));
 	CHECK_EQ(NODE_DATA(NODE)->node_present_pages, BLOCK_PAGES);
 	CHECK(node_state(NODE, N_MEMORY));
@@ -205,10 +200,10 @@ TEST(doc_08_going_offline, "MEM_GOING_OFFLINE begins the taking offline of memor
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online_movable"), 0);
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online_movable"), 0);
 	heard();
-	CHECK_EQ(set_state(0, "offline"), 0);
+	CHECK_EQ(set_state(FIRST, "offline"), 0);
 	CHECK_STR(heard(), "A:GOING_OFFLINE A:OFFLINE");
 	machine_check();
 }
@@ -221,7 +216,7 @@ static void closed_but_in_use(struct listener *me, unsigned long action, struct 
 		return;
 	CHECK(!alloc_pages_node(NODE, MOVABLE, 0));
 	for (int i = 0; i < 2; i++) {
-		CHECK(in_block(in_use[i].page, 0));
+		CHECK(in_block(in_use[i].page, FIRST));
 		CHECK_EQ(page_count(in_use[i].page), 1);
 		CHECK(holds(in_use[i].page, i));
 		fill(in_use[i].page, i + 10);
@@ -237,18 +232,18 @@ TEST(doc_09_going_offline_no_allocation,
 	struct listener a = { .hook = closed_but_in_use };
 
 	machine_boot(NULL);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online_movable"), 0);
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online_movable"), 0);
 	for (int i = 0; i < 2; i++) {
 		CHECK(moving_take(&in_use[i], NODE));
 		fill(in_use[i].page, i);
 	}
 	listen_as(&a, "A", 0);
-	CHECK_EQ(set_state(0, "offline"), 0);
+	CHECK_EQ(set_state(FIRST, "offline"), 0);
 	CHECK_STR(heard(), "A:GOING_OFFLINE A:OFFLINE");
 	/* The one that stayed in use moved, with what the callback wrote. */
 	CHECK_EQ(in_use[0].moves, 1);
-	CHECK(!in_block(in_use[0].page, 0));
+	CHECK(!in_block(in_use[0].page, FIRST));
 	CHECK(holds(in_use[0].page, 10));
 	moving_free(&in_use[0]);
 	machine_check();
@@ -274,19 +269,19 @@ TEST(doc_10_going_offline_can_free,
 	struct listener a = { .hook = free_what_it_knows };
 
 	machine_boot(NULL);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online_kernel"), 0);
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online_kernel"), 0);
 	for (unsigned int i = 0; i < ARRAY_SIZE(subsystem); i++) {
 		subsystem[i] = alloc_pages_node(NODE, KERNEL, 0);
 		CHECK(subsystem[i]);
-		CHECK(in_block(subsystem[i], 0));
+		CHECK(in_block(subsystem[i], FIRST));
 		fill(subsystem[i], i);
 	}
 	listen_as(&a, "A", 0);
-	CHECK_EQ(set_state(0, "offline"), 0);
+	CHECK_EQ(set_state(FIRST, "offline"), 0);
 	CHECK_STR(heard(), "A:GOING_OFFLINE A:OFFLINE");
 	CHECK(!subsystem[0]);
-	CHECK_STR(read_block(0, "state"), "offline");
+	CHECK_STR(read_block(FIRST, "state"), "offline");
 	machine_check();
 }
 
@@ -297,45 +292,45 @@ TEST(doc_10_what_nobody_frees, "a kernel's page that no callback frees fails the
 	struct page *page;
 
 	machine_boot(NULL);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online_kernel"), 0);
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online_kernel"), 0);
 	page = alloc_pages_node(NODE, KERNEL, 0);
 	CHECK(page);
 	fill(page, 3);
 	listen_as(&a, "A", 1);
 	listen_as(&b, "B", 0);
-	CHECK_EQ(set_state(0, "offline"), -EBUSY);
+	CHECK_EQ(set_state(FIRST, "offline"), -EBUSY);
 	CHECK_STR(heard(), "A:GOING_OFFLINE B:GOING_OFFLINE A:CANCEL_OFFLINE B:CANCEL_OFFLINE");
 	CHECK_EQ(mp_last_reason(&reason), 0);
 	CHECK_EQ(reason.kind, MP_REASON_PAGE);
 	CHECK_EQ(reason.pfn, page_to_pfn(page));
 	CHECK(holds(page, 3));
 	__free_page(page);
-	CHECK_EQ(set_state(0, "offline"), 0);
+	CHECK_EQ(set_state(FIRST, "offline"), 0);
 	machine_check();
 }
 
 TEST(doc_11_cancel_offline, "MEM_CANCEL_OFFLINE is sent when MEM_GOING_OFFLINE failed, to everyone")
 {
 	struct listener a = { 0 }, c = { 0 };
-	struct listener b = { .answer_to = MEM_GOING_OFFLINE, .answer = notifier_from_errno(-EBUSY) };
+	struct listener b = { 0 };
 
 	machine_boot(NULL);
-	CHECK_EQ(mp_uevent_listen(on_uevent, NULL), 0);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online"), 0);
+	answer_only(&b, MEM_GOING_OFFLINE, notifier_from_errno(-EBUSY));
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online"), 0);
 	uevents();
 	listen_as(&a, "A", 2);
 	listen_as(&b, "B", 1);
 	listen_as(&c, "C", 0);
-	CHECK_EQ(set_state(0, "offline"), -EBUSY);
+	CHECK_EQ(set_state(FIRST, "offline"), -EBUSY);
 	CHECK_STR(heard(), "A:GOING_OFFLINE B:GOING_OFFLINE "
 			   "A:CANCEL_OFFLINE B:CANCEL_OFFLINE C:CANCEL_OFFLINE");
-	CHECK_EQ(c.payload.start_pfn, HOT_PFN);
-	CHECK_EQ(c.payload.nr_pages, BLOCK_PAGES);
-	CHECK_EQ(c.payload.status_change_nid, NODE);
+	CHECK_EQ(last_seen(&c).payload.start_pfn, HOT_PFN);
+	CHECK_EQ(last_seen(&c).payload.nr_pages, BLOCK_PAGES);
+	CHECK_EQ(last_seen(&c).payload.status_change_nid, NODE);
 	CHECK_STR(uevents(), "");
-	CHECK_STR(read_block(0, "state"), "online");
+	CHECK_STR(read_block(FIRST, "state"), "online");
 	machine_check();
 }
 
@@ -349,7 +344,7 @@ static void take_in_cancel(struct listener *me, unsigned long action, struct mem
 		return;
 	page = alloc_pages_node(NODE, MOVABLE, 0);
 	CHECK(page);
-	CHECK(in_block(page, 0));
+	CHECK(in_block(page, FIRST));
 	fill(page, 5);
 	CHECK(holds(page, 5));
 	__free_page(page);
@@ -359,19 +354,20 @@ static void take_in_cancel(struct listener *me, unsigned long action, struct mem
 TEST(doc_12_available_again, "after a failed MEM_GOING_OFFLINE the memory is available again")
 {
 	struct listener first = { .hook = take_in_cancel };
-	struct listener veto = { .answer_to = MEM_GOING_OFFLINE, .answer = NOTIFY_BAD };
+	struct listener veto = { 0 };
 	struct moving kept = { 0 };
 	unsigned long free_before;
 
 	machine_boot(NULL);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online_movable"), 0);
+	answer_only(&veto, MEM_GOING_OFFLINE, NOTIFY_BAD);
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online_movable"), 0);
 	CHECK(moving_take(&kept, NODE));
 	fill(kept.page, 1);
 	free_before = nr_free_pages();
 	listen_as(&first, "A", 1);
 	listen_as(&veto, "V", 0);
-	CHECK_EQ(set_state(0, "offline"), -EPERM);
+	CHECK_EQ(set_state(FIRST, "offline"), -EPERM);
 	CHECK_EQ(taken_in_cancel, 1);
 	CHECK(holds(kept.page, 1));
 	CHECK_EQ(nr_free_pages(), free_before);
@@ -390,15 +386,21 @@ static void when_it_is_gone(struct listener *me, unsigned long action, struct me
 	CHECK(!alloc_pages_node(NODE, MOVABLE, 0));
 }
 
+static bool is_zero(struct page *page)
+{
+	static const char zero[PAGE_SIZE];
+
+	return memcmp(page_address(page), zero, PAGE_SIZE) == 0;
+}
+
 TEST(doc_13_offline, "MEM_OFFLINE is sent after the taking offline is complete; the memory is gone")
 {
 	struct listener a = { .hook = when_it_is_gone };
 	struct page *page;
 
 	machine_boot(NULL);
-	CHECK_EQ(mp_uevent_listen(on_uevent, NULL), 0);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online_movable"), 0);
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online_movable"), 0);
 	page = alloc_pages_node(NODE, MOVABLE, 0);
 	CHECK(page);
 	fill(page, 9);
@@ -406,13 +408,13 @@ TEST(doc_13_offline, "MEM_OFFLINE is sent after the taking offline is complete; 
 	CHECK_GE(mp_block_resident(HOT_BLOCK), (int64_t)PAGE_SIZE);
 	listen_as(&a, "A", 0);
 	uevents();
-	CHECK_EQ(set_state(0, "offline"), 0);
+	CHECK_EQ(set_state(FIRST, "offline"), 0);
 	CHECK_STR(heard(), "A:GOING_OFFLINE A:OFFLINE");
-	CHECK_STR(uevents(), "offline@memory1024");
-	CHECK_STR(read_block(0, "state"), "offline");
+	CHECK_STR(uevents(), "offline@memory32");
+	CHECK_STR(read_block(FIRST, "state"), "offline");
 	/* The host has it back, and what comes online again is empty. */
 	CHECK_EQ(mp_block_resident(HOT_BLOCK), 0);
-	CHECK_EQ(set_state(0, "online_movable"), 0);
+	CHECK_EQ(set_state(FIRST, "online_movable"), 0);
 	CHECK(is_zero(page));
 	machine_check();
 }

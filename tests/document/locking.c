@@ -4,20 +4,19 @@
  * apart, and the inversion. A thread that must wait is seen asleep before the test goes on; no test
  * depends on how long anything takes.
  */
-#include "machine.h"
+#include "document.h"
 #include "sync/lockorder.h"
 
 #include <linux/cpu.h>
-#include <semaphore.h>
 
 static long add_block(void *arg)
 {
-	return add_memory(NODE, HOT + *(int *)arg * BLOCK_BYTES, BLOCK_BYTES, MHP_NONE);
+	return add_memory(NODE, *(long *)arg * BLOCK_BYTES, BLOCK_BYTES, MHP_NONE);
 }
 
 static long remove_block(void *arg)
 {
-	return hot_remove(*(int *)arg, 1);
+	return remove_blocks(*(long *)arg, 1);
 }
 
 static bool write_locked(void)
@@ -27,37 +26,37 @@ static bool write_locked(void)
 
 TEST(doc_34_add_against_online, "device_hotplug_lock synchronises adding and removing against requests through the tree")
 {
-	struct state_write online = { 0, "online_movable" };
-	int second = 1;
+	struct state_write online = { FIRST, "online_movable" };
+	long second = SECOND;
 	struct worker writer, adder;
 
 	machine_boot(NULL);
-	hot_add(NODE, 0, 1);
+	add_blocks(NODE, FIRST, 1);
 	lock_device_hotplug();
 	worker_start(&writer, write_state, &online);
 	worker_start(&adder, add_block, &second);
 	worker_await_sleep(&writer);
 	worker_await_sleep(&adder);
-	CHECK_STR(read_block(0, "state"), "offline");
+	CHECK_STR(read_block(FIRST, "state"), "offline");
 	/* Nonsense is refused before anybody waits. */
-	CHECK_EQ(set_state(0, "nonsense"), -EINVAL);
+	CHECK_EQ(set_state(FIRST, "nonsense"), -EINVAL);
 	unlock_device_hotplug();
 	CHECK_EQ(worker_join(&writer), 0);
 	CHECK_EQ(worker_join(&adder), 0);
-	CHECK_STR(read_block(0, "state"), "online");
-	CHECK_STR(read_block(1, "state"), "offline");
+	CHECK_STR(read_block(FIRST, "state"), "online");
+	CHECK_STR(read_block(SECOND, "state"), "offline");
 	machine_check();
 }
 
 static struct worker eager;
-static struct state_write eager_write = { 0, "online_movable" };
+static struct state_write eager_write = { FIRST, "online_movable" };
 
 static void online_at_once(const char *text, size_t size, void *arg)
 {
-	if (strcmp(text, "add@/devices/system/memory/memory1024") != 0)
+	if (strcmp(text, "add@/devices/system/memory/memory32") != 0)
 		return;
 	/* Visible and readable, but the writer has to wait for us. */
-	CHECK_STR(read_block(0, "state"), "offline");
+	CHECK_STR(read_block(FIRST, "state"), "offline");
 	worker_start(&eager, write_state, &eager_write);
 	worker_await_sleep(&eager);
 	note("add", "done");
@@ -66,14 +65,12 @@ static void online_at_once(const char *text, size_t size, void *arg)
 static void block_is_complete(struct listener *me, unsigned long action, struct memory_notify *arg)
 {
 	struct mp_entry entry;
-	char path[128];
 
 	if (action != MEM_GOING_ONLINE)
 		return;
-	hot_path(path, sizeof(path), 0, "node1");
-	CHECK_EQ(mp_stat(path, &entry), 0);
+	CHECK_EQ(mp_stat("/sys/devices/system/memory/memory32/node1", &entry), 0);
 	CHECK_EQ(entry.type, MP_ENTRY_LINK);
-	CHECK_EQ(mp_stat("/sys/devices/system/memory/memory1025", &entry), 0);
+	CHECK_EQ(mp_stat("/sys/devices/system/memory/memory33", &entry), 0);
 }
 
 TEST(doc_35_online_after_add, "a block can be used by user space only once its memory has been added completely")
@@ -83,11 +80,11 @@ TEST(doc_35_online_after_add, "a block can be used by user space only once its m
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
 	CHECK_EQ(mp_uevent_listen(online_at_once, NULL), 0);
-	hot_add(NODE, 0, 2);
+	add_blocks(NODE, FIRST, 2);
 	CHECK_EQ(worker_join(&eager), 0);
 	CHECK_STR(heard(), "add:done A:GOING_ONLINE A:ONLINE");
-	CHECK_STR(read_block(0, "state"), "online");
-	CHECK_STR(read_block(1, "state"), "offline");
+	CHECK_STR(read_block(FIRST, "state"), "online");
+	CHECK_STR(read_block(SECOND, "state"), "offline");
 	machine_check();
 }
 
@@ -95,7 +92,7 @@ static sem_t callback_entered, callback_may_go;
 
 static void stop_inside(struct listener *me, unsigned long action, struct memory_notify *arg)
 {
-	if (action == me->answer_to) {
+	if (action == MEM_GOING_ONLINE) {
 		sem_post(&callback_entered);
 		sem_wait(&callback_may_go);
 	}
@@ -103,16 +100,16 @@ static void stop_inside(struct listener *me, unsigned long action, struct memory
 
 TEST(doc_36_remove_waits, "when memory is removed nobody is in a critical section of its device")
 {
-	struct listener a = { .hook = stop_inside, .answer_to = MEM_GOING_ONLINE, .answer = NOTIFY_OK };
-	struct state_write online = { 0, "online" };
+	struct listener a = { .hook = stop_inside };
+	struct state_write online = { FIRST, "online" };
 	struct worker writer, remover;
-	int first = 0;
+	long first = FIRST;
 
 	sem_init(&callback_entered, 0, 0);
 	sem_init(&callback_may_go, 0, 0);
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
-	hot_add(NODE, 0, 1);
+	add_blocks(NODE, FIRST, 1);
 	worker_start(&writer, write_state, &online);
 	sem_wait(&callback_entered);
 	worker_start(&remover, remove_block, &first);
@@ -121,7 +118,7 @@ TEST(doc_36_remove_waits, "when memory is removed nobody is in a critical sectio
 	CHECK_EQ(worker_join(&writer), 0);
 	/* It waited, and found the block online. */
 	CHECK_EQ(worker_join(&remover), -EBUSY);
-	CHECK_STR(read_block(0, "state"), "online");
+	CHECK_STR(read_block(FIRST, "state"), "online");
 }
 
 static struct mp_file *state_file;
@@ -134,12 +131,10 @@ static long write_open_file(void *arg)
 TEST(doc_36_write_meets_removal, "a write that waited while its block was removed finds no device")
 {
 	struct worker writer;
-	char path[128];
 
 	machine_boot(NULL);
-	hot_add(NODE, 0, 1);
-	hot_path(path, sizeof(path), 0, "state");
-	CHECK_EQ(mp_open(path, O_WRONLY, &state_file), 0);
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(mp_open("/sys/devices/system/memory/memory32/state", O_WRONLY, &state_file), 0);
 	lock_device_hotplug();
 	worker_start(&writer, write_open_file, NULL);
 	worker_await_sleep(&writer);
@@ -147,7 +142,7 @@ TEST(doc_36_write_meets_removal, "a write that waited while its block was remove
 	unlock_device_hotplug();
 	CHECK_EQ(worker_join(&writer), -ENODEV);
 	mp_file_close(state_file);
-	CHECK_EQ(set_state(0, "online"), -ENOENT);
+	CHECK_EQ(set_state(FIRST, "online"), -ENOENT);
 	machine_check();
 }
 
@@ -161,14 +156,14 @@ static long take_cpu_lock(void *arg)
 
 TEST(doc_37_against_cpu_hotplug, "memory hotplug is synchronised against CPU hotplug")
 {
-	struct listener a = { .hook = stop_inside, .answer_to = MEM_GOING_ONLINE, .answer = NOTIFY_OK };
-	struct state_write online = { 0, "online" };
+	struct listener a = { .hook = stop_inside };
+	struct state_write online = { FIRST, "online" };
 	struct worker writer, cpu;
 
 	sem_init(&callback_entered, 0, 0);
 	sem_init(&callback_may_go, 0, 1);
 	machine_boot(NULL);
-	hot_add(NODE, 0, 1);
+	add_blocks(NODE, FIRST, 1);
 	listen_as(&a, "A", 0);
 	/* CPU hotplug first. */
 	cpus_write_lock();
@@ -177,7 +172,7 @@ TEST(doc_37_against_cpu_hotplug, "memory hotplug is synchronised against CPU hot
 	CHECK_STR(heard(), "");
 	cpus_write_unlock();
 	CHECK_EQ(worker_join(&writer), 0);
-	CHECK_EQ(set_state(0, "offline"), 0);
+	CHECK_EQ(set_state(FIRST, "offline"), 0);
 	heard();
 	/* Memory hotplug first. */
 	sem_wait(&callback_entered);
@@ -208,14 +203,14 @@ static void announce(const char *text, size_t size, void *arg)
 
 	if (sscanf(text, "add@/devices/system/memory/memory%ld", &block) != 1)
 		return;
-	announced[nr_announced++] = block - HOT_BLOCK;
+	announced[nr_announced++] = block;
 	sem_post(&block_announced);
 }
 
 static long online_and_offline(void *arg)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(announced); i++) {
-		int block;
+		long block;
 
 		sem_wait(&block_announced);
 		block = announced[i];
@@ -235,9 +230,9 @@ TEST(LOCK_13, "adding against onlining what was just announced: no inversion, no
 	CHECK_EQ(mp_uevent_listen(announce, NULL), 0);
 	worker_start(&onliner, online_and_offline, NULL);
 	for (unsigned int round = 0; round < RACE_ROUNDS; round++) {
-		hot_add(NODE, 0, RACE_BLOCKS);
+		add_blocks(NODE, 0, RACE_BLOCKS);
 		AWAIT(__atomic_load_n(&nr_onlined, __ATOMIC_ACQUIRE) == (round + 1) * RACE_BLOCKS);
-		CHECK_EQ(hot_remove(0, RACE_BLOCKS), 0);
+		CHECK_EQ(remove_blocks(FIRST, RACE_BLOCKS), 0);
 	}
 	CHECK_EQ(worker_join(&onliner), 0);
 	CHECK_EQ(mp_lockorder_reports(), 0);
@@ -245,18 +240,14 @@ TEST(LOCK_13, "adding against onlining what was just announced: no inversion, no
 }
 
 #ifdef MEMPLUG_DEBUG
-static void be_silent(const char *text, void *arg)
-{
-}
-
 TEST(doc_38_without_the_lock, "without device_hotplug_lock the checker reports the inversion, and only that one")
 {
 	struct memory_block *mem;
 
 	machine_boot(NULL);
-	mp_set_warn_hook(be_silent, NULL);
+	allow_warnings();
 	CHECK_EQ(__add_memory(NODE, HOT, BLOCK_BYTES, MHP_NONE), 0);
-	mem = hot_block(0);
+	mem = get_block(FIRST);
 	CHECK_EQ(mp_lockorder_reports(), 0);
 	CHECK_EQ(device_online(&mem->dev), 0);
 	CHECK_EQ(mp_lockorder_reports(), 1);
@@ -282,8 +273,8 @@ TEST(doc_39_order_of_online, "device_online() takes the device lock first, then 
 	struct worker onliner;
 
 	machine_boot(NULL);
-	hot_add(NODE, 0, 1);
-	mem = hot_block(0);
+	add_blocks(NODE, FIRST, 1);
+	mem = get_block(FIRST);
 	/* It has the device lock while it waits for the readers of mem_hotplug_lock. */
 	get_online_mems();
 	worker_start(&onliner, device_online_locked, mem);
@@ -293,7 +284,7 @@ TEST(doc_39_order_of_online, "device_online() takes the device lock first, then 
 	put_online_mems();
 	CHECK_EQ(worker_join(&onliner), 0);
 	/* It does not have mem_hotplug_lock while it waits for the device lock. */
-	CHECK_EQ(set_state(0, "offline"), 0);
+	CHECK_EQ(set_state(FIRST, "offline"), 0);
 	device_lock(&mem->dev);
 	worker_start(&onliner, device_online_locked, mem);
 	worker_await_sleep(&onliner);
@@ -309,17 +300,17 @@ static void look_at_add(const char *text, size_t size, void *arg)
 {
 	struct mp_entry entry;
 
-	if (strcmp(text, "add@/devices/system/memory/memory1024") != 0)
+	if (strcmp(text, "add@/devices/system/memory/memory32") != 0)
 		return;
 	CHECK(write_locked());
-	CHECK_EQ(mp_stat("/sys/devices/system/memory/memory1024/state", &entry), 0);
+	CHECK_EQ(mp_stat("/sys/devices/system/memory/memory32/state", &entry), 0);
 	seen_in_add++;
 }
 
 TEST(doc_40_order_of_add, "adding takes mem_hotplug_lock first and creates the devices, visible at once, inside")
 {
 	struct worker adder;
-	int first = 0;
+	long first = FIRST;
 
 	machine_boot(NULL);
 	CHECK_EQ(mp_uevent_listen(look_at_add, NULL), 0);
@@ -327,34 +318,34 @@ TEST(doc_40_order_of_add, "adding takes mem_hotplug_lock first and creates the d
 	worker_start(&adder, add_block, &first);
 	AWAIT(write_locked() || worker_done(&adder));
 	CHECK(!worker_done(&adder));
-	CHECK_STR(read_block(0, "state"), "error -2");
+	CHECK_STR(read_block(FIRST, "state"), "error -2");
 	CHECK_EQ(seen_in_add, 0);
 	put_online_mems();
 	CHECK_EQ(worker_join(&adder), 0);
 	CHECK_EQ(seen_in_add, 1);
-	CHECK_STR(read_block(0, "state"), "offline");
+	CHECK_STR(read_block(FIRST, "state"), "offline");
 }
 
 TEST(doc_42_device_online, "onlining and offlining through device_online() and device_offline() agrees with the tree")
 {
-	struct state_write again = { 0, "offline" };
+	struct state_write again = { FIRST, "offline" };
 	struct memory_block *mem;
 	struct worker writer;
 
 	machine_boot(NULL);
-	hot_add(NODE, 0, 1);
-	mem = hot_block(0);
+	add_blocks(NODE, FIRST, 1);
+	mem = get_block(FIRST);
 	lock_device_hotplug();
 	CHECK_EQ(device_online(&mem->dev), 0);
 	CHECK_EQ(device_online(&mem->dev), 1);
-	CHECK_STR(read_block(0, "state"), "online");
-	CHECK_STR(read_block(0, "online"), "1");
+	CHECK_STR(read_block(FIRST, "state"), "online");
+	CHECK_STR(read_block(FIRST, "online"), "1");
 	worker_start(&writer, write_state, &again);
 	worker_await_sleep(&writer);
 	CHECK_EQ(device_offline(&mem->dev), 0);
 	CHECK_EQ(device_offline(&mem->dev), 1);
-	CHECK_STR(read_block(0, "state"), "offline");
-	CHECK_STR(read_block(0, "online"), "0");
+	CHECK_STR(read_block(FIRST, "state"), "offline");
+	CHECK_STR(read_block(FIRST, "online"), "0");
 	unlock_device_hotplug();
 	/* The writer's turn comes when it is offline already. */
 	CHECK_EQ(worker_join(&writer), -EINVAL);
@@ -363,13 +354,13 @@ TEST(doc_42_device_online, "onlining and offlining through device_online() and d
 
 TEST(doc_43_online_type, "device_hotplug_lock protects online_type on its way to device_online()")
 {
-	struct state_write other = { 0, "online_movable" };
+	struct state_write other = { FIRST, "online_movable" };
 	struct memory_block *mem;
 	struct worker writer;
 
 	machine_boot(NULL);
-	hot_add(NODE, 0, 1);
-	mem = hot_block(0);
+	add_blocks(NODE, FIRST, 1);
+	mem = get_block(FIRST);
 	lock_device_hotplug();
 	mem->online_type = MMOP_ONLINE_KERNEL;
 	worker_start(&writer, write_state, &other);
@@ -378,7 +369,7 @@ TEST(doc_43_online_type, "device_hotplug_lock protects online_type on its way to
 	CHECK_EQ(device_online(&mem->dev), 0);
 	unlock_device_hotplug();
 	CHECK_EQ(worker_join(&writer), -EINVAL);
-	CHECK_STR(read_block(0, "valid_zones"), "Normal");
+	CHECK_STR(read_block(FIRST, "valid_zones"), "Normal");
 	put_device(&mem->dev);
 }
 
@@ -406,7 +397,7 @@ static void exclusive_uevent(const char *text, size_t size, void *arg)
 
 static long cycle(void *arg)
 {
-	int block = *(int *)arg;
+	long block = *(long *)arg;
 
 	for (int i = 0; i < 50; i++) {
 		CHECK_EQ(set_state(block, "online_movable"), 0);
@@ -419,19 +410,19 @@ TEST(doc_44_write_mode, "adding, removing, onlining and offlining hold mem_hotpl
 {
 	struct listener a = { .hook = exclusive };
 	struct worker threads[3];
-	int blocks[3] = { 1, 2, 3 };
+	long blocks[3] = { SECOND, THIRD, FOURTH };
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
 	CHECK_EQ(mp_uevent_listen(exclusive_uevent, NULL), 0);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online"), 0);
-	CHECK_EQ(set_state(0, "offline"), 0);
-	CHECK_EQ(hot_remove(0, 1), 0);
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online"), 0);
+	CHECK_EQ(set_state(FIRST, "offline"), 0);
+	CHECK_EQ(remove_blocks(FIRST, 1), 0);
 	CHECK_EQ(write_locked_events, 7);
 	CHECK(!write_locked());
-	hot_add(NODE, 1, 2);
-	hot_add(2, 3, 1);
+	add_blocks(NODE, SECOND, 2);
+	add_blocks(2, FOURTH, 1);
 	for (int i = 0; i < 3; i++)
 		worker_start(&threads[i], cycle, &blocks[i]);
 	for (int i = 0; i < 3; i++)
@@ -443,7 +434,7 @@ TEST(doc_44_write_mode, "adding, removing, onlining and offlining hold mem_hotpl
 
 static long offline_block_0(void *arg)
 {
-	return set_state(0, "offline");
+	return set_state(FIRST, "offline");
 }
 
 TEST(doc_45_read_mode, "memory does not vanish from code between get_online_mems() and put_online_mems()")
@@ -453,8 +444,8 @@ TEST(doc_45_read_mode, "memory does not vanish from code between get_online_mems
 	struct page *seen;
 
 	machine_boot(NULL);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online_movable"), 0);
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online_movable"), 0);
 	CHECK(moving_take(&page, NODE));
 	fill(page.page, 21);
 	get_online_mems();
@@ -481,7 +472,7 @@ TEST(doc_45_read_mode, "memory does not vanish from code between get_online_mems
 
 TEST(doc_45_all_four, "a reader holds back adding, onlining, offlining and removing alike")
 {
-	struct state_write online = { 0, "online" }, offline = { 0, "offline" };
+	struct state_write online = { FIRST, "online" }, offline = { FIRST, "offline" };
 	struct {
 		long (*run)(void *arg);
 		void *arg;
@@ -525,8 +516,8 @@ TEST(doc_46_readers_beside_readers, "readers do not wait for each other, nor doe
 	struct page *page;
 
 	machine_boot(NULL);
-	hot_add(NODE, 0, 1);
-	CHECK_EQ(set_state(0, "online_movable"), 0);
+	add_blocks(NODE, FIRST, 1);
+	CHECK_EQ(set_state(FIRST, "online_movable"), 0);
 	pthread_barrier_init(&all_inside, NULL, 4);
 	for (int i = 0; i < 4; i++)
 		worker_start(&readers[i], read_beside_others, NULL);
