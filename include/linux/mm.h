@@ -115,6 +115,13 @@ bool PageBuddy(const struct page *page) MP_SYM(PageBuddy);
 void adjust_managed_page_count(struct page *page, long count) MP_SYM(adjust_managed_page_count);
 /* The page if its section is online, else NULL (SECT-3). Stable under get_online_mems(). */
 struct page *pfn_to_online_page(unsigned long pfn) MP_SYM(pfn_to_online_page);
+/* The first page of the __GFP_COMP allocation that `page` belongs to; else `page` itself. */
+static inline struct page *compound_head(const struct page *page)
+{
+	if (READ_ONCE(page->flags) & BIT(PG_tail))
+		return (struct page *)READ_ONCE(page->private);
+	return (struct page *)page;
+}
 /* Free pages of the machine outside isolated pageblocks. */
 unsigned long nr_free_pages(void) MP_SYM(nr_free_pages);
 

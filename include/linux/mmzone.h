@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Nodes, zones and sections: who owns which pages and how many (ZONE-1..16,
- * SECT-1..7). Spans and present counts change under mem_hotplug_lock held
- * for writing and are stable under get_online_mems(); managed and free
- * counts are atomics that may be read at any time.
+ * SECT-1..7).
+ *
+ * | what                                    | changed under             | read                    |
+ * | spans, present counts                   | mem_hotplug_lock (write)  | get_online_mems()       |
+ * | watermarks, reserves, fallback order    | mem_hotplug_lock (write)  | any time, word by word  |
+ * | free, managed, isolated counts          | nothing: atomic           | any time                |
+ * | the allocator's list of parts           | zone->lock                | zone->lock              |
  */
 #ifndef MEMPLUG_LINUX_MMZONE_H
 #define MEMPLUG_LINUX_MMZONE_H
@@ -54,30 +58,33 @@ enum zone_watermarks { WMARK_MIN, WMARK_LOW, WMARK_HIGH, NR_WMARK };
 struct pglist_data;
 
 struct zone {
-	/* Read by the allocator without a lock. */
+	/* Read by the allocator without a lock; changes are rare. */
 	unsigned long _watermark[NR_WMARK];
 	long lowmem_reserve[MAX_NR_ZONES];
-	long nr_free;		  /* atomic: free pages outside isolated pageblocks */
-	long managed_pages;	  /* atomic */
 	int index;		  /* enum zone_type */
 	int node;
+	u32 id;			  /* index of this zone's lists in a thread's table */
+	int pcp_disabled;	  /* atomic: lists bypassed while a block leaves (BUDDY-9) */
 	struct pglist_data *zone_pgdat;
 	const char *name;
 
+	/* Written by whoever allocates or frees in bulk. */
+	long nr_free __aligned(64);	    /* atomic: free pages outside isolated pageblocks */
+	long managed_pages;		    /* atomic */
+	unsigned long nr_isolate_pageblock; /* atomic */
+	u32 search[MIGRATE_PCPTYPES];	    /* atomic: the part where a search for the type begins */
+
 	/* Guarded by mem_hotplug_lock (write). */
-	unsigned long zone_start_pfn;
+	unsigned long zone_start_pfn __aligned(64);
 	unsigned long spanned_pages;
 	unsigned long present_pages;
 	unsigned long present_early_pages;
-	unsigned long nr_isolate_pageblock; /* atomic */
-	int pcp_disabled;		    /* lists bypassed while a block leaves (BUDDY-9) */
-	int pageset_high, pageset_batch;
+	int pageset_high, pageset_batch; /* ZONE-14; 0 and 1 while unpopulated */
 
-	/* The allocator's view: online sections of this zone, ascending; `lock` guards it. */
+	/* The allocator's view: the zone's parts of online sections, ascending; `lock` guards it. */
 	struct mutex lock;
-	unsigned long first_section, last_section; /* section numbers, ~0UL: none */
-	unsigned long search_section;		   /* no free page below this one */
-	unsigned long nr_sections;
+	u32 first_part, last_part; /* 0: none */
+	unsigned long nr_parts;
 } __aligned(64);
 
 typedef struct pglist_data {
@@ -86,10 +93,13 @@ typedef struct pglist_data {
 	unsigned long node_start_pfn;
 	unsigned long node_spanned_pages;
 	unsigned long node_present_pages;
-	short *fallback;	/* node ids, nearest first, nr_fallback of them */
+	short *fallback;	/* node ids, nearest first, nr_fallback of them; each atomic */
 	int nr_fallback;
+	/* The highest populated zone at or below each zone index, or MAX_NR_ZONES; atomic. */
+	u8 first_zone[MAX_NR_ZONES];
+	int nr_cpus;		/* CPUs of the node that are online, for ZONE-14; set by the CPU layer */
 	bool kswapd, kcompactd; /* would run here (NODE-12) */
-	unsigned long pgalloc, pgfree; /* statistics, approximate */
+	unsigned long pgalloc, pgfree; /* statistics in batches, atomic */
 } pg_data_t;
 
 /* The data of a possible node, or NULL. Stays valid until mp_shutdown(). */
@@ -106,7 +116,7 @@ static inline bool zone_is_empty(const struct zone *zone)
 }
 static inline bool populated_zone(const struct zone *zone)
 {
-	return zone->present_pages != 0;
+	return READ_ONCE(zone->present_pages) != 0;
 }
 static inline unsigned long zone_managed_pages(const struct zone *zone)
 {

@@ -41,15 +41,17 @@ bool page_follow_linux(void);
 #define SECTION_EARLY 4u
 #define SECTION_ONLINING 8u /* between move_pfn_range_to_zone() and online_mem_sections() */
 #define SECTION_DIRTY 16u   /* descriptors or tables were used since they were zero */
+#define SECTION_TAILS 32u   /* allocations above order 0 were made here: their tails may be dirty */
+#define SECTION_REAL 64u    /* onlining, and its descriptors already say so (a custom callback) */
+#define SECTION_DEVICE 128u /* has pages of ZONE_DEVICE (SECT-3) */
 
+struct section_split;
 struct mem_section {
 	u32 flags;		/* atomic */
 	int nid;
-	struct zone *zone;	/* of an online section with one zone */
-	u8 *pageblock_zone;	/* boot sections across zones: zone index of each pageblock */
-	u32 next, prev;		/* the zone's list of online sections (section number + 1; 0 none) */
-	u32 nr_free;		/* atomic: free pages in the bitmaps of non-isolated pageblocks */
-	u32 pad;
+	struct zone *zone;	/* the one zone of its pages, or NULL (none, or split); atomic */
+	struct section_split *split; /* boot sections across zones, device memory */
+	u64 subsections;	/* populated 2 MiB parts (SECT-2); atomic */
 };
 struct mem_section *section_of(unsigned long pfn); /* NULL beyond max_phys or without a machine */
 
@@ -60,9 +62,8 @@ void sections_remove(unsigned long pfn, unsigned long nr_pages);
 void online_mem_sections(unsigned long pfn, unsigned long end_pfn);  /* SECT-5, mhw */
 void offline_mem_sections(unsigned long pfn, unsigned long end_pfn); /* SECT-5, mhw */
 bool section_is_early(unsigned long pfn);
-/* Pages of holes and firmware at boot: reserved, never handed out. Before they are onlined. */
+/* Pages of holes and firmware at boot: reserved, never handed out. Before boot_open_sections(). */
 void pages_reserve_boot(unsigned long pfn, unsigned long nr_pages);
-bool page_is_boot_hole(unsigned long pfn); /* pfn inside a boot hole (not present) */
 
 /* ---- zones and nodes (page/zone.c) ---- */
 
@@ -84,15 +85,44 @@ int node_distance(int from, int to);
 /* Boot-time min_free_kbytes etc. */
 unsigned long min_free_kbytes(void);
 
+/*
+ * Boot, in this order: sections_add(early), zone_add_boot_range() for each
+ * run of RAM of one zone, pages_reserve_boot() for holes and firmware pages,
+ * then boot_open_sections() over whole blocks.
+ */
+/* Boot RAM, page-granular: the zone's and node's span grows, present rises, pageblocks belong to
+ * the zone (a section may hold several). 0 or -ENOMEM. */
+int zone_add_boot_range(struct zone *zone, unsigned long pfn, unsigned long nr_pages);
+/* Sections go ONLINE and allocatable; managed and totalram rise by what is not reserved. */
+void boot_open_sections(unsigned long pfn, unsigned long nr_pages);
+
 /* ---- allocator (page/buddy*.c) ---- */
 
-/* Hands [pfn, pfn + 2^order) of an onlining block to the allocator's tables: not allocatable
- * before undo_isolate_page_range() or open. managed and totalram are the caller's. */
+/* SECT-7: pages that hold their own block's descriptors: marked, present, never managed. mhw */
+void pages_reserve_selfhosted(unsigned long pfn, unsigned long nr_pages);
+void pages_release_selfhosted(unsigned long pfn, unsigned long nr_pages);
+
+/*
+ * Onlining: move_pfn_range_to_zone(); with a custom online-page callback
+ * buddy_materialize_range(), which writes into each descriptor what accessors
+ * compute otherwise (count 1, reserved), so that the callback can keep pages;
+ * the callback's buddy_add_chunk()s; online_mem_sections(); buddy_open_range().
+ * Without buddy_materialize_range() all of the range must be handed over.
+ */
+void buddy_materialize_range(unsigned long pfn, unsigned long nr_pages);
+/* Hands 2^order pages to the allocator: of an onlining block (not allocatable before
+ * buddy_open_range()), or kept pages of an online one. managed and totalram are the caller's. */
 void buddy_add_chunk(struct page *page, unsigned int order);
-/* The allocator sees the sections of an online range (they enter the zone's list). mhw */
+/* The allocator sees the sections of an online range: what is free in pageblocks that are not
+ * isolated can be allocated. Also the reverse of buddy_close_range(). mhw */
 void buddy_open_range(struct zone *zone, unsigned long pfn, unsigned long nr_pages);
-/* It sees them no more. All pages of the range are free or poisoned or PageOffline. mhw */
+/* It sees them no more. All of the range is isolated, and free or poisoned or PageOffline. mhw */
 void buddy_close_range(struct zone *zone, unsigned long pfn, unsigned long nr_pages);
+/* Takes one free page out of the allocator's hands as it is (poison), also from an isolated
+ * pageblock; false when it is in use or in a thread's list. */
+bool buddy_take_page(unsigned long pfn);
+/* The reverse: the page becomes free; its descriptor is cleared. */
+void buddy_return_page(unsigned long pfn);
 /* Per-thread lists of the zone: frees into isolated pageblocks bypass them from now on; drained (BUDDY-9). */
 void zone_pcp_disable(struct zone *zone);
 void zone_pcp_enable(struct zone *zone);
@@ -105,8 +135,11 @@ void zone_free_counts(struct zone *zone, int migratetype, unsigned long *nr_free
 void zone_pageblock_counts(struct zone *zone, unsigned long *count);
 /* Pages in threads' lists of this zone. */
 unsigned long zone_pcp_pages(struct zone *zone);
-/* Sleeps until some page is freed or `ns` passed. For retry loops. */
+/* Sleeps until a page of an isolated pageblock is freed or `ns` passed; a page freed since the
+ * thread's last scan_movable_pages() or pages_not_free() counts. For retry loops. */
 void wait_for_freed_page(u64 ns);
+/* Pageblocks that serve pages of another mobility because nothing else was left (DESIGN D5). */
+extern unsigned long page_shared_pageblocks;
 
 /* ---- isolation, the parts behind page-isolation.h (page/isolation.c) ---- */
 
