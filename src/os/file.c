@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int os_memfd(const char *name)
@@ -83,4 +84,11 @@ int os_nofile_limit(void)
 	if (getrlimit(RLIMIT_NOFILE, &limit))
 		return -errno;
 	return limit.rlim_cur > INT_MAX ? INT_MAX : (int)limit.rlim_cur;
+}
+
+ssize_t os_read_dir(int fd, void *buf, size_t size)
+{
+	long n = syscall(SYS_getdents64, fd, buf, size);
+
+	return n < 0 ? -errno : n;
 }
