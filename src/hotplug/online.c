@@ -52,6 +52,9 @@ static void hand_over(unsigned long pfn, unsigned long nr_pages)
 	online_page_callback_t callback = READ_ONCE(online_page.callback);
 	unsigned long end = pfn + nr_pages;
 
+	/* A callback of somebody's own may keep pages back: their descriptors must be real. */
+	if (callback != generic_online_page)
+		buddy_materialize_range(pfn, nr_pages);
 	while (pfn < end) {
 		unsigned int order = pfn ? min(MAX_ORDER - 1, __builtin_ctzl(pfn)) : MAX_ORDER - 1;
 
