@@ -26,11 +26,9 @@ static void unlock_in_child(void)
 
 void device_hotplug_lock_init(void)
 {
-	mutex_lock(&hotplug_lock.mutex);
-	if (!hotplug_lock.fork_known)
+	/* Buses are registered with the lock held (boot) or without it. */
+	if (!__atomic_exchange_n(&hotplug_lock.fork_known, true, __ATOMIC_RELAXED))
 		sync_at_fork_child(unlock_in_child);
-	hotplug_lock.fork_known = true;
-	mutex_unlock(&hotplug_lock.mutex);
 }
 
 bool mutex_held(const struct mutex *mutex)
