@@ -127,7 +127,7 @@ int trace_read(struct trace *trace, const char *path)
 		return -errno;
 	while (getline(&line, &size, file) > 0) {
 		lines_add(&trace->lines, trace->lines.count + 1, "%s", line);
-		read_head(trace, line);
+		read_head(trace, trace->lines.text[trace->lines.count - 1]);
 	}
 	free(line);
 	fclose(file);
