@@ -34,7 +34,7 @@ void device_hotplug_lock_init(void)
 bool mutex_held(const struct mutex *mutex)
 {
 	/* Only the holder itself can read its own id here, so no order is needed. */
-	return READ_ONCE(mutex->owner) == os_gettid();
+	return READ_ONCE(mutex->owner) == sync_tid();
 }
 
 bool device_hotplug_lock_held(void)

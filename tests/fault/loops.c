@@ -95,7 +95,6 @@ static char *snapshot(void)
 	}
 	mp_list("/sys/devices/system/memory", show_entry, NULL);
 	mp_list("/sys/devices/system/node", show_entry, NULL);
-	mp_list("/sys/firmware/memmap", show_entry, NULL);
 	return shown;
 }
 

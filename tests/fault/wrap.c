@@ -67,7 +67,6 @@ WRAP(int, os_dontdump, (void *at, size_t len), (at, len), -ENOMEM)
 WRAP(int, os_populate, (void *at, size_t len), (at, len), -ENOMEM)
 WRAP(int, os_memfd, (const char *name), (name), -EMFILE)
 WRAP(int, os_dup_from, (int fd, int lowest), (fd, lowest), -EMFILE)
-WRAP(int, os_close, (int fd), (fd), -EIO)
 WRAP(int, os_truncate, (int fd, uint64_t size), (fd, size), -ENOSPC)
 WRAP(int, os_allocate, (int fd, uint64_t off, uint64_t len), (fd, off, len), -ENOSPC)
 WRAP(int, os_punch_hole, (int fd, uint64_t off, uint64_t len), (fd, off, len), -ENOMEM)
@@ -86,6 +85,17 @@ WRAP(int, os_sleep_ns, (uint64_t ns), (ns), -EINTR)
 WRAP(int, os_signals_block, (sigset_t *old), (old), -EINVAL)
 WRAP(int, os_signals_restore, (const sigset_t *old), (old), -EINVAL)
 WRAP(int, os_signals_pending, (sigset_t *pending), (pending), -EFAULT)
+
+/* A close that fails has closed the descriptor all the same. */
+int __real_os_close(int fd);
+int __wrap_os_close(int fd);
+int __wrap_os_close(int fd)
+{
+	bool fails = turn(FAULT_SYSCALL, "os_close");
+	int ret = __real_os_close(fd);
+
+	return fails ? -EIO : ret;
+}
 
 void *__real_os_alloc(size_t size);
 void *__wrap_os_alloc(size_t size);
