@@ -60,6 +60,7 @@ _Static_assert(sizeof(struct zone_part) == 32, "two parts a cache line");
 
 #define SPLIT_ZONES 8
 struct section_split {
+	struct section_split *next, **link; /* page_layer.splits: found again from there */
 	unsigned int nr;
 	struct {
 		struct zone *zone;
@@ -92,6 +93,7 @@ struct page_layer {
 	void *nodes_memory;
 	int *distance;
 	u32 extra_parts; /* of EXTRA_PARTS, handed out */
+	struct section_split *splits;
 	unsigned long present_end; /* no section at or above this number is present */
 };
 extern struct page_layer page_layer;
@@ -159,6 +161,8 @@ static inline unsigned int section_pageblocks(void)
 {
 	return 1u << (page_layer.section_order - pageblock_order);
 }
+struct section_split *split_new(void);
+void split_free(struct section_split *split); /* accepts NULL */
 struct zone *split_zone(const struct section_split *split, unsigned long pfn);
 struct zone_part *split_part(const struct section_split *split, unsigned long pfn);
 

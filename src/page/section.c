@@ -126,7 +126,7 @@ void page_exit(void)
 	lists_exit();
 	isolation_exit();
 	for (nr = 0; nr < page_layer.present_end; nr++)
-		os_free(page_layer.sections[nr].split);
+		split_free(page_layer.sections[nr].split);
 	tables_free();
 	nodes_exit();
 	memset(&page_layer, 0, sizeof(page_layer));
@@ -146,6 +146,11 @@ void page_forget(void)
 	mp_vmemmap = NULL;
 	mp_totalram_pages = 0;
 	page_poisoned = 0;
+}
+
+__attribute__((constructor)) static void page_at_start(void)
+{
+	sync_at_fork_child(page_forget);
 }
 
 void page_set_follow_linux(bool yes)
@@ -236,7 +241,7 @@ static void section_remove(struct mem_section *section, unsigned long pfn, unsig
 	}
 	if (left)
 		return;
-	os_free(section->split);
+	split_free(section->split);
 	section->split = NULL;
 	WRITE_ONCE(section->zone, NULL);
 	__atomic_store_n(&section->flags, 0, __ATOMIC_RELEASE);

@@ -99,6 +99,30 @@ static int split_index(struct section_split *split, struct zone *zone, bool *add
 	return (int)split->nr++;
 }
 
+struct section_split *split_new(void)
+{
+	struct section_split *split = os_alloc(sizeof(*split));
+
+	if (!split)
+		return NULL;
+	split->next = page_layer.splits;
+	split->link = &page_layer.splits;
+	if (split->next)
+		split->next->link = &split->next;
+	page_layer.splits = split;
+	return split;
+}
+
+void split_free(struct section_split *split)
+{
+	if (!split)
+		return;
+	*split->link = split->next;
+	if (split->next)
+		split->next->link = split->link;
+	os_free(split);
+}
+
 /* The section's pageblocks of [pfn, end) belong to `zone`, the others to whom they did. */
 static int section_split_add(struct mem_section *section, struct zone *zone, unsigned long pfn,
 			     unsigned long end)
@@ -110,7 +134,7 @@ static int section_split_add(struct mem_section *section, struct zone *zone, uns
 	int i;
 
 	if (!split) {
-		split = os_alloc(sizeof(*split));
+		split = split_new();
 		if (!split)
 			return -ENOMEM;
 		memset(split->of_pageblock, section->zone ? 0 : SPLIT_NONE,
@@ -124,7 +148,7 @@ static int section_split_add(struct mem_section *section, struct zone *zone, uns
 	i = split_index(split, zone, &added);
 	if (i < 0 || (added && page_layer.extra_parts == EXTRA_PARTS)) {
 		if (!section->split)
-			os_free(split);
+			split_free(split);
 		return -ENOMEM;
 	}
 	if (added) {
@@ -237,7 +261,7 @@ static void section_leave(struct mem_section *section, unsigned long pfn, unsign
 		section->split->of_pageblock[pb & (section_pageblocks() - 1)] = SPLIT_NONE;
 	/* Gone as a whole: it may come back with one zone. */
 	if (end - pfn == section_pages()) {
-		os_free(section->split);
+		split_free(section->split);
 		WRITE_ONCE(section->split, NULL);
 	}
 }
