@@ -27,7 +27,7 @@ bench: all
 
 # The random and concurrent tests again and again, with new seeds, for SECONDS.
 soak: all
-	@tests/run $(B) --suite model --suite stress --for $(SECONDS)
+	@MODEL_SECONDS=60 tests/run $(B) --suite model --suite stress --for $(SECONDS)
 
 check-apps: all
 	@tests/run-apps $(B)

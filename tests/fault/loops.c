@@ -21,6 +21,7 @@
 
 #include <linux/memory_hotplug.h>
 #include <linux/memory.h>
+#include <linux/migrate.h>
 #include <memplug/memplug.h>
 
 /* A sanitizer maps memory and makes calls of its own; the plain build compares those. */
@@ -78,6 +79,21 @@ static void show(const char *text)
 	shown_len += n;
 }
 
+/* Of zoneinfo what a transaction changes; how many pages lie in which list is nobody's promise. */
+static void show_zones(char *text)
+{
+	static const char *const keep[] = { "Node", "spanned", "present", "managed", "start_pfn" };
+	char *line;
+	size_t i;
+
+	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		for (i = 0; i < sizeof(keep) / sizeof(*keep); i++)
+			if (strstr(line, keep[i])) {
+				show(line);
+				show("\n");
+			}
+}
+
 static int show_entry(const struct mp_entry *entry, void *arg)
 {
 	(void)arg;
@@ -103,7 +119,10 @@ static char *snapshot(void)
 	for (i = 0; i < sizeof(files) / sizeof(*files); i++) {
 		text[0] = '\0';
 		mp_read(files[i], text, sizeof(text) - 1);
-		show(text);
+		if (strstr(files[i], "zoneinfo"))
+			show_zones(text);
+		else
+			show(text);
 	}
 	mp_list("/sys/devices/system/memory", show_entry, NULL);
 	mp_list("/sys/devices/system/node", show_entry, NULL);
@@ -132,6 +151,84 @@ static void describe(void)
 	mp_desc_set(desc, "max_phys", "64G");
 }
 
+/* ---- what lives in the block: movable pages whose contents must come through ---- */
+
+#define OBJECTS 5
+static struct page *object[OBJECTS];
+
+static bool object_isolate(struct page *page, isolate_mode_t mode)
+{
+	return mode >= 0 && page->private < OBJECTS;
+}
+
+static int object_migrate(struct page *dst, struct page *src, enum migrate_mode mode)
+{
+	if (mode == MIGRATE_SYNC_NO_COPY)
+		return -EINVAL;
+	memcpy(page_address(dst), page_address(src), 4096);
+	get_page(dst);
+	dst->private = src->private;
+	__SetPageMovable(dst, page_movable_ops(src));
+	object[src->private] = dst;
+	__ClearPageMovable(src);
+	put_page(src);
+	return 0;
+}
+
+static void object_putback(struct page *page)
+{
+	(void)page;
+}
+
+static const struct movable_operations object_ops = {
+	.isolate_page = object_isolate,
+	.migrate_page = object_migrate,
+	.putback_page = object_putback,
+};
+
+static void objects_drop(void)
+{
+	int i;
+
+	for (i = 0; i < OBJECTS; i++) {
+		if (!object[i])
+			continue;
+		lock_page(object[i]);
+		__ClearPageMovable(object[i]);
+		unlock_page(object[i]);
+		put_page(object[i]);
+		object[i] = NULL;
+	}
+}
+
+static void objects_place(void)
+{
+	int i;
+
+	objects_drop();
+	for (i = 0; i < OBJECTS; i++) {
+		object[i] = alloc_pages_node(1, GFP_HIGHUSER_MOVABLE | __GFP_THISNODE, 0);
+		must_work(object[i] ? 0 : -ENOMEM);
+		memset(page_address(object[i]), 'a' + i, 4096);
+		object[i]->private = (unsigned long)i;
+		lock_page(object[i]);
+		__SetPageMovable(object[i], &object_ops);
+		unlock_page(object[i]);
+	}
+}
+
+static void objects_check(void)
+{
+	char expected[4096];
+	int i;
+
+	for (i = 0; i < OBJECTS; i++) {
+		memset(expected, 'a' + i, sizeof(expected));
+		if (memcmp(page_address(object[i]), expected, sizeof(expected)))
+			FAIL("page %d (0x%lx) lost its contents", i, page_to_pfn(object[i]));
+	}
+}
+
 static int op_boot(void) { return mp_boot(desc); }
 static int op_add(void) { return add_memory(1, HOT, 2 * BLOCK, MHP_NONE); }
 static int op_online(void) { return mp_write_string(STATE, "online_movable"); }
@@ -148,13 +245,14 @@ struct operation {
 	int depth; /* operations of the sequence that come before it */
 	int (*run)(void);
 	void (*undo)(void);
+	bool populated; /* the block holds pages meanwhile */
 };
 
 /* depth: 0 nothing, 1 booted, 2 added, 3 onlined. */
 static const struct operation operations[] = {
-	{ "boot", 0, op_boot, undo_boot }, { "add", 1, op_add, undo_add },
-	{ "online", 2, op_online, undo_online }, { "offline", 3, op_offline, undo_offline },
-	{ "remove", 2, op_remove, undo_remove },
+	{ "boot", 0, op_boot, undo_boot, false }, { "add", 1, op_add, undo_add, false },
+	{ "online", 2, op_online, undo_online, false }, { "offline", 3, op_offline, undo_offline, true },
+	{ "remove", 2, op_remove, undo_remove, false },
 };
 
 static void prepare(const struct operation *op)
@@ -172,9 +270,13 @@ static void prepare(const struct operation *op)
 		must_work(steps[i]());
 	/* Twice there and back: everything that is made once in a process is there. */
 	for (i = 0; i < 2; i++) {
+		if (op->populated)
+			objects_place();
 		must_work(op->run());
 		op->undo();
 	}
+	if (op->populated)
+		objects_place();
 }
 
 static void quiet(int level, const char *text, void *arg)
@@ -199,6 +301,8 @@ static long loop(const struct operation *op, enum fault_kind kind)
 		fault_arm(kind, n);
 		ret = op->run();
 		seen = fault_disarm(&hit, &what);
+		if (op->populated)
+			objects_check();
 		if (!hit) {
 			CHECK_EQ(ret, 0);
 			op->undo();
@@ -213,6 +317,9 @@ static long loop(const struct operation *op, enum fault_kind kind)
 		} else {
 			refused++;
 		}
+		/* Pages that have moved away stay there (OFFLINE-14); put back for the comparison. */
+		if (op->populated)
+			objects_place();
 		after = snapshot();
 		if (strcmp(before, after))
 			FAIL("%s: %s number %ld failed (result %d), and the machine differs:\n%s---\n%s",
