@@ -145,7 +145,7 @@ static int check_kernel_pages(struct range_move *move)
 
 static int empty_range(struct range_move *move)
 {
-	unsigned long end = move->pfn + move->nr_pages;
+	unsigned long end = move->pfn + move->nr_pages, first;
 	u64 pause = RETRY_FIRST_NS;
 	int ret;
 
@@ -162,6 +162,9 @@ static int empty_range(struct range_move *move)
 		drain_pages_range(move->pfn, end);
 		if (!test_pages_isolated(move->pfn, end, MEMORY_OFFLINE))
 			return 0;
+		/* A pass in which nothing could move: in use, and nobody to ask. */
+		ring_record(MP_RING_MIGRATE, (s64)move->pfn, 0,
+			    (s64)pages_not_free(move->pfn, end, &first), NULL);
 		wait_for_freed_page(pause);
 		pause = min(pause * 2, (u64)RETRY_LAST_NS);
 	}

@@ -73,10 +73,10 @@ TEST(module_balloonish_unload, "unloading gives the balloon's pages back to the 
 	unsigned long free_pages, total;
 
 	machine_boot_text(one_zone);
-	free_pages = nr_free_pages();
+	free_pages = all_free_pages();
 	total = totalram_pages();
 	CHECK_EQ(mp_module_unload("balloonish"), 0);
-	CHECK_EQ(nr_free_pages(), free_pages + BALLOON_PAGES);
+	CHECK_EQ(all_free_pages(), free_pages + BALLOON_PAGES);
 	CHECK_EQ(totalram_pages(), total + BALLOON_PAGES);
 	machine_check();
 	CHECK_EQ(mp_shutdown(), 0);

@@ -4,6 +4,7 @@
 #define DOCUMENT_H
 
 #include "machine.h"
+#include "page/page.h"
 
 #define NODE 1
 
@@ -16,6 +17,13 @@ static inline void answer_only(struct listener *me, unsigned long action, int an
 	memset(me->answers, 0, sizeof(me->answers));
 	if (action)
 		listener_answer(me, action, answer);
+}
+
+/* Free pages of the machine, those in the threads' lists among them. */
+static inline unsigned long all_free_pages(void)
+{
+	drain_pages_range(0, ~0UL);
+	return nr_free_pages();
 }
 
 #endif

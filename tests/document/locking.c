@@ -230,7 +230,7 @@ TEST(LOCK_13, "adding against onlining what was just announced: no inversion, no
 	CHECK_EQ(mp_uevent_listen(announce, NULL), 0);
 	worker_start(&onliner, online_and_offline, NULL);
 	for (unsigned int round = 0; round < RACE_ROUNDS; round++) {
-		add_blocks(NODE, 0, RACE_BLOCKS);
+		add_blocks(NODE, FIRST, RACE_BLOCKS);
 		AWAIT(__atomic_load_n(&nr_onlined, __ATOMIC_ACQUIRE) == (round + 1) * RACE_BLOCKS);
 		CHECK_EQ(remove_blocks(FIRST, RACE_BLOCKS), 0);
 	}
@@ -375,7 +375,7 @@ TEST(doc_43_online_type, "device_hotplug_lock protects online_type on its way to
 
 static int write_locked_events, inside, overlaps;
 
-static void exclusive(struct listener *me, unsigned long action, struct memory_notify *arg)
+static int exclusive(struct notifier_block *self, unsigned long action, void *arg)
 {
 	CHECK(write_locked());
 	write_locked_events++;
@@ -383,6 +383,7 @@ static void exclusive(struct listener *me, unsigned long action, struct memory_n
 		overlaps += inside++;
 	else
 		inside--;
+	return NOTIFY_OK;
 }
 
 static void exclusive_uevent(const char *text, size_t size, void *arg)
@@ -408,12 +409,12 @@ static long cycle(void *arg)
 
 TEST(doc_44_write_mode, "adding, removing, onlining and offlining hold mem_hotplug_lock in write mode: one at a time")
 {
-	struct listener a = { .hook = exclusive };
+	struct notifier_block a = { .notifier_call = exclusive };
 	struct worker threads[3];
 	long blocks[3] = { SECOND, THIRD, FOURTH };
 
 	machine_boot(NULL);
-	listen_as(&a, "A", 0);
+	CHECK_EQ(register_memory_notifier(&a), 0);
 	CHECK_EQ(mp_uevent_listen(exclusive_uevent, NULL), 0);
 	add_blocks(NODE, FIRST, 1);
 	CHECK_EQ(set_state(FIRST, "online"), 0);

@@ -16,11 +16,10 @@
 
 static struct {
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
 	struct lines lines, uevents;
 	unsigned long seq;
 	bool uevents_in_log;
-} events = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+} events = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void log_event(char letter, const char *format, ...)
 {
@@ -32,7 +31,6 @@ void log_event(char letter, const char *format, ...)
 	va_end(args);
 	pthread_mutex_lock(&events.lock);
 	lines_add(&events.lines, 0, "%c %lu %s", letter, ++events.seq, text);
-	pthread_cond_broadcast(&events.changed);
 	pthread_mutex_unlock(&events.lock);
 }
 
@@ -57,33 +55,20 @@ void uevents_flush(struct lines *out, int number)
 	move_lines(&events.uevents, out, number);
 }
 
-static bool log_holds(const char *text)
-{
-	int i;
-
-	for (i = 0; i < events.lines.count; i++)
-		if (strstr(events.lines.text[i], text))
-			return true;
-	return false;
-}
-
-bool log_wait_for(const char *text, const bool *done)
+bool log_is_done(const bool *done)
 {
 	bool finished;
 
 	pthread_mutex_lock(&events.lock);
-	while (!*done && !log_holds(text))
-		pthread_cond_wait(&events.changed, &events.lock);
 	finished = *done;
 	pthread_mutex_unlock(&events.lock);
-	return !finished;
+	return finished;
 }
 
-void log_wake(bool *done)
+void log_set_done(bool *done)
 {
 	pthread_mutex_lock(&events.lock);
 	*done = true;
-	pthread_cond_broadcast(&events.changed);
 	pthread_mutex_unlock(&events.lock);
 }
 

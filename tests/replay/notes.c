@@ -81,14 +81,32 @@ static int show_inventory(struct lines *out, int number, const char *folder, con
 	return shown;
 }
 
+/*
+ * Files that depend on what the machine is made of: the link to the firmware's
+ * device, and those of a kernel with CONFIG_MEMORY_FAILURE. Compared where they are.
+ */
+static bool is_optional(const char *line)
+{
+	static const char *const optional[] = {"memory/memory32/firmware_node",
+					       "memory/hard_offline_page",
+					       "memory/soft_offline_page"};
+	char name[128] = "", full[512];
+	size_t i;
+
+	sscanf(line, "# %127s", name);
+	for (i = 0; i < sizeof(optional) / sizeof(optional[0]); i++)
+		if (!strcmp(name, optional[i]))
+			return !path_exists(full_path(name, full, sizeof(full)));
+	return false;
+}
+
 /* The run of notes from line i that begin with `prefix` goes to `golden`; its length. */
-static int take_run(struct lines *golden, const struct trace *trace, int i, const char *prefix,
-		    const char *except)
+static int take_run(struct lines *golden, const struct trace *trace, int i, const char *prefix)
 {
 	int n;
 
 	for (n = i; n < trace->lines.count && starts_with(trace->lines.text[n], prefix); n++)
-		if (!except || !strstr(trace->lines.text[n], except))
+		if (!is_optional(trace->lines.text[n]))
 			lines_add(golden, n + 1, "%s", trace->lines.text[n]);
 	return n - i;
 }
@@ -101,7 +119,7 @@ static int show_mode(struct lines *out, struct lines *golden, const struct trace
 
 	mp_stat(full_path(path, full, sizeof(full)), &entry);
 	lines_add(out, i + 1, format, entry.mode);
-	return take_run(golden, trace, i, trace->lines.text[i], NULL);
+	return take_run(golden, trace, i, trace->lines.text[i]);
 }
 
 /* -------------------------------------------------------- firmware memmap */
@@ -194,38 +212,37 @@ int show_note(struct lines *out, struct lines *golden, const struct trace *trace
 		int shown = show_inventory(out, i + 1, "memory", "memory", true);
 
 		show_inventory(out, i + 1 + shown, "memory/memory32", NULL, true);
-		/* The link to the firmware's device is the ACPI core's, which memplug has not. */
-		return take_run(golden, trace, i, "# memory/", "/firmware_node ");
+		return take_run(golden, trace, i, "# memory/");
 	}
 	if (starts_with(line, "# node/")) {
 		show_inventory(out, i + 1, "node", "node", false);
-		return take_run(golden, trace, i, "# node/", NULL);
+		return take_run(golden, trace, i, "# node/");
 	}
 	if (starts_with(line, "# hotplug entries in ")) {
 		lines_add(out, i + 1, "# hotplug entries in " FIRMWARE_MAP ": %d",
 			  memmap_entries(NULL, 0));
-		return take_run(golden, trace, i, line, NULL);
+		return take_run(golden, trace, i, line);
 	}
 	if (starts_with(line, "# after removal: ")) {
 		lines_add(out, i + 1, "# after removal: %d", memmap_entries(NULL, 0));
-		return take_run(golden, trace, i, line, NULL);
+		return take_run(golden, trace, i, line);
 	}
 	if (starts_with(line, "# memmap ")) {
 		memmap_entries(out, i + 1);
-		return take_run(golden, trace, i, "# memmap ", NULL);
+		return take_run(golden, trace, i, "# memmap ");
 	}
 	if (starts_with(line, "# blocks ")) {
 		show_boot_blocks(out, i + 1);
-		return take_run(golden, trace, i, line, NULL);
+		return take_run(golden, trace, i, line);
 	}
 	if (starts_with(line, "# Node 1 ") || starts_with(line, "# head: ")) {
 		show_node_meminfo(out, i + 1);
-		return take_run(golden, trace, i, line, NULL);
+		return take_run(golden, trace, i, line);
 	}
 	if (starts_with(line, "# physical nodes: ")) {
 		dimm_physical_nodes(path, sizeof(path));
 		lines_add(out, i + 1, "# physical nodes: %s", path);
-		return take_run(golden, trace, i, line, NULL);
+		return take_run(golden, trace, i, line);
 	}
 	return 0;
 }

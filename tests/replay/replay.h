@@ -69,9 +69,9 @@ int hold_apply(const char *name, enum hold_operation operation, int *rc);
 void log_event(char letter, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Moves the log to `out`. */
 void log_flush(struct lines *out, int number);
-/* Waits until the log holds `text`, or *done: then false. log_wake() sets it. */
-bool log_wait_for(const char *text, const bool *done);
-void log_wake(bool *done);
+/* A flag between threads, under the log's mutex. */
+void log_set_done(bool *done);
+bool log_is_done(const bool *done);
 void uevents_start(void);
 /* Whether uevents appear in the log, too. */
 void uevents_log(bool on);

@@ -29,7 +29,7 @@ static struct {
 	bool loaded;
 	int group;
 	struct {
-		bool added, online;
+		bool added, online, going_offline;
 		bool plugged[PARTS];
 	} block[BLOCKS];
 } vmem;
@@ -135,8 +135,11 @@ static int notified(struct notifier_block *nb, unsigned long action, void *data)
 	(void)nb;
 	if (!is_ours(range->start_pfn))
 		return NOTIFY_DONE;
-	if (action == MEM_GOING_OFFLINE || action == MEM_CANCEL_OFFLINE)
+	/* A veto before us in the chain: the cancellation comes without the beginning. */
+	if (action == MEM_GOING_OFFLINE ||
+	    (action == MEM_CANCEL_OFFLINE && vmem.block[b].going_offline))
 		drop_parts(b, action == MEM_GOING_OFFLINE);
+	vmem.block[b].going_offline = action == MEM_GOING_OFFLINE;
 	if (action == MEM_ONLINE || action == MEM_OFFLINE)
 		vmem.block[b].online = action == MEM_ONLINE;
 	return NOTIFY_OK;

@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <memplug/machine.h>
+#include <memplug/ring.h>
 #include <memplug/tree.h>
 
 struct write_request {
@@ -64,14 +66,41 @@ static void *writer(void *arg)
 	struct write_request *request = arg;
 
 	request->rc = write_now(request);
-	log_wake(&request->done);
+	log_set_done(&request->done);
 	return NULL;
 }
 
+/* The end of the event ring: what is recorded from now on lies behind it. */
+static uint64_t ring_end(void)
+{
+	struct mp_ring_record record;
+	uint64_t cursor = 0;
+
+	while (mp_ring_read(&cursor, &record) == 1)
+		;
+	return cursor;
+}
+
+/* True when an offline has made a pass in which no page moved; false when the write is done. */
+static bool wait_until_stuck(uint64_t cursor, struct write_request *request)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+	struct mp_ring_record record;
+
+	while (!log_is_done(&request->done)) {
+		while (mp_ring_read(&cursor, &record) == 1)
+			if (record.type == MP_RING_MIGRATE && record.b == 0)
+				return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
 /* A writer that is inside an offline; the same signal as in the trace ends it. */
-static void write_with_signal(struct write_request *request, int sig, char *result, size_t size)
+static bool write_with_signal(struct write_request *request, int sig, char *result, size_t size)
 {
 	struct sigaction action = {.sa_handler = ignore_signal};
+	uint64_t cursor = ring_end();
 	bool pending;
 	pthread_t thread;
 
@@ -79,7 +108,7 @@ static void write_with_signal(struct write_request *request, int sig, char *resu
 		sigaction(sig, &action, NULL);
 	if (pthread_create(&thread, NULL, writer, request))
 		abort();
-	pending = log_wait_for("action=MEM_GOING_OFFLINE", &request->done);
+	pending = wait_until_stuck(cursor, request);
 	if (pending && sig != SIGKILL)
 		pthread_kill(thread, sig);
 	else if (pending)
@@ -90,12 +119,13 @@ static void write_with_signal(struct write_request *request, int sig, char *resu
 		snprintf(result, size, "killed by signal %d", sig);
 	else
 		snprintf(result, size, "%s", result_text(request->rc));
+	return pending;
 }
 
 void replay_write(struct lines *out, int number, const char *line)
 {
 	struct write_request request = {.rc = 0};
-	char path[256], result[256];
+	char path[256], result[256], pending[64] = "";
 	const char *value = strstr(line, " <- \""), *end, *tail;
 	int milliseconds, sig;
 	bool raw;
@@ -110,12 +140,12 @@ void replay_write(struct lines *out, int number, const char *line)
 	if (!decode(value, end, &request) && !raw)
 		request.text[request.length++] = '\n';
 	if (sscanf(tail, " : [pending after %d ms, sending signal %d]", &milliseconds, &sig) == 2) {
-		write_with_signal(&request, sig, result, sizeof(result));
-		lines_add(out, number,
-			  "W %s <- \"%.*s\" : [pending after %d ms, sending signal %d] %s", path,
-			  (int)(end - value), value, milliseconds, sig, result);
-		return;
+		if (write_with_signal(&request, sig, result, sizeof(result)))
+			snprintf(pending, sizeof(pending),
+				 "[pending after %d ms, sending signal %d] ", milliseconds, sig);
+	} else {
+		snprintf(result, sizeof(result), "%s", result_text(write_now(&request)));
 	}
-	lines_add(out, number, "W %s <- \"%.*s\"%s : %s", path, (int)(end - value), value,
-		  raw ? " (no newline)" : "", result_text(write_now(&request)));
+	lines_add(out, number, "W %s <- \"%.*s\"%s : %s%s", path, (int)(end - value), value,
+		  raw ? " (no newline)" : "", pending, result);
 }
