@@ -54,10 +54,13 @@ static bool signal_waits(int *signal, int *error)
 	if (*error)
 		return false;
 	for (i = 1; i < NSIG; i++) {
-		if (sigismember(&pending, i) == 1 && sigismember(&it.old_mask, i) == 0) {
-			*signal = i;
-			return true;
-		}
+		if (sigismember(&pending, i) != 1 || sigismember(&it.old_mask, i) != 0)
+			continue;
+		/* While blocked, also those are queued that would vanish otherwise. */
+		if (os_signal_ignored(i) == 1)
+			continue;
+		*signal = i;
+		return true;
 	}
 	return false;
 }

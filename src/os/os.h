@@ -56,6 +56,8 @@ int os_sleep_ns(uint64_t ns);
 int os_signals_block(sigset_t *old);
 int os_signals_restore(const sigset_t *old);
 int os_signals_pending(sigset_t *pending);
+/* 1 when the process ignores it, by choice or by default; 0; negative errno. */
+int os_signal_ignored(int signal);
 
 int32_t os_gettid(void);
 uint64_t os_now_ns(void);			/* CLOCK_MONOTONIC, no system call (vdso) */

@@ -74,6 +74,18 @@ int os_signals_pending(sigset_t *pending)
 	return sigpending(pending) ? -errno : 0;
 }
 
+int os_signal_ignored(int signal)
+{
+	struct sigaction action;
+
+	if (sigaction(signal, NULL, &action))
+		return -errno;
+	if (action.sa_handler == SIG_IGN)
+		return 1;
+	return action.sa_handler == SIG_DFL && (signal == SIGCHLD || signal == SIGURG ||
+						signal == SIGWINCH || signal == SIGCONT);
+}
+
 int32_t os_gettid(void)
 {
 	return (int32_t)syscall(SYS_gettid);

@@ -84,6 +84,7 @@ WRAP(int, os_futex_wake, (uint32_t *w, int n), (w, n), -EINVAL)
 WRAP(int, os_sleep_ns, (uint64_t ns), (ns), -EINTR)
 WRAP(int, os_signals_block, (sigset_t *old), (old), -EINVAL)
 WRAP(int, os_signals_restore, (const sigset_t *old), (old), -EINVAL)
+WRAP(int, os_signal_ignored, (int signal), (signal), -EINVAL)
 WRAP(int, os_signals_pending, (sigset_t *pending), (pending), -EFAULT)
 
 /* A close that fails has closed the descriptor all the same. */

@@ -6,8 +6,8 @@
 
 static struct {
 	pthread_mutex_t lock;
-	char events[16384];
-	char uevents[16384];
+	char events[1 << 20];
+	char uevents[1 << 20];
 	bool warnings_allowed, fatal_allowed;
 	int warnings, fatals;
 	char warning_text[1024], fatal_text[1024];

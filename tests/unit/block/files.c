@@ -7,12 +7,10 @@ TEST(SYSFS_8, "the memory directory: its files with their modes, one directory a
 	machine_boot(NULL);
 	CHECK_STR(listing(MEMORY), "auto_online_blocks 0644 4096\n"
 				   "block_size_bytes 0444 4096\n"
-				   "hard_offline_page 0200 4096\n"
 				   "memory0/\n"
 				   "memory1/\n"
 				   "memory2/\n"
 				   "power/\n"
-				   "soft_offline_page 0200 4096\n"
 				   "uevent 0644 4096");
 	CHECK_EQ(mp_shutdown(), 0);
 	machine_boot("probe = Y\n");
@@ -81,7 +79,7 @@ TEST(SYSFS_11, "probe takes the address of one block as a number and adds it, of
 	CHECK_STR(read_block(32, "state"), "offline");
 	CHECK_EQ(mp_write_string(file, "4429185024"), 0); /* 33 blocks */
 	CHECK_EQ(mp_write_string(file, "+0X110000000"), 0);
-	CHECK_EQ(mp_write_string(file, "042600000000"), 0); /* octal: 35 blocks */
+	CHECK_EQ(mp_write_string(file, "043000000000"), 0); /* octal: 35 blocks */
 	CHECK(block_exists(33) && block_exists(34) && block_exists(35));
 	CHECK(!block_exists(36));
 	CHECK_EQ(mp_write_string(file, "0x100000000"), -EEXIST);

@@ -371,7 +371,7 @@ TEST(ONLINE_10, "pages that a callback keeps back are present, but not managed a
 	CHECK_EQ(zone->nr_free, (long)BLOCK_PAGES - 1024);
 	CHECK_EQ(page_count(pfn_to_page(chunks.next)), 1);
 	CHECK(PageOffline(pfn_to_page(chunks.next + 1023)));
-	taken = take_all(NODE, MOVABLE, pages, ARRAY_SIZE(pages));
+	taken = take_all(NODE, MOVABLE | __GFP_MEMALLOC, pages, ARRAY_SIZE(pages));
 	CHECK_EQ(taken, BLOCK_PAGES - 1024);
 	for (unsigned long i = 0; i < taken; i++)
 		CHECK(page_to_pfn(pages[i]) >= chunks.next + 1024 ||

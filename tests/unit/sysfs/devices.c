@@ -55,7 +55,7 @@ static char thread_state(int tid)
 	return strrchr(text, ')') ? strrchr(text, ')')[2] : '?';
 }
 
-/* Starts it and lets it come to a wait, `times` times. */
+/* Starts it and lets it come to a wait; where it wakes and tries again, `times` times. */
 static void start_and_wait(struct writer *me, int times)
 {
 	int tid;
@@ -63,10 +63,12 @@ static void start_and_wait(struct writer *me, int times)
 	CHECK_EQ(pthread_create(&me->thread, NULL, write_it, me), 0);
 	while (!(tid = __atomic_load_n(&me->tid, __ATOMIC_ACQUIRE)))
 		sched_yield();
-	while (times--) {
-		while (thread_state(tid) == 'S' && !is_done(me))
-			sched_yield();
+	for (;;) {
 		while (thread_state(tid) != 'S' && !is_done(me))
+			sched_yield();
+		if (!--times)
+			break;
+		while (thread_state(tid) == 'S' && !is_done(me))
 			sched_yield();
 	}
 	CHECK(!is_done(me));
