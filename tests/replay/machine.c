@@ -28,6 +28,7 @@ int machine_node(int emulator_node)
 static int set_cmdline(struct mp_desc *desc, const char *cmdline)
 {
 	char copy[512], *words[16], *value;
+	const char *setting;
 	int i, count, rc;
 
 	snprintf(copy, sizeof(copy), "%s", cmdline);
@@ -36,9 +37,8 @@ static int set_cmdline(struct mp_desc *desc, const char *cmdline)
 		value = strchr(words[i], '=');
 		if (value)
 			*value++ = 0;
-		else
-			value = "Y";
-		rc = mp_desc_set(desc, words[i], value);
+		setting = value ? value : "Y";
+		rc = mp_desc_set(desc, words[i], setting);
 		if (rc)
 			return rc;
 	}

@@ -161,7 +161,7 @@ static char texts[NR_EVENTS][64];
 
 static void note_files(struct listener *me, unsigned long action, struct memory_notify *arg)
 {
-	snprintf(texts[__builtin_ctzl(action)], sizeof(texts[0]), "%s",
+	snprintf(texts[__builtin_ctzl(action)], sizeof(texts[0]), "%.63s",
 		 raw_block(HOT_BLOCK, "state"));
 }
 

@@ -118,19 +118,21 @@ static void writer_inside(void)
 	__atomic_sub_fetch(&writers.inside, 1, __ATOMIC_SEQ_CST);
 }
 
+static char write_failed[] = "a write failed", plain_path[] = "/two/plain";
+
 static void *write_one_file(void *file)
 {
 	int i;
 
 	for (i = 0; i < 200; i++)
 		if (mp_file_write(file, "x", 1) != 1)
-			return "a write failed";
+			return write_failed;
 	return NULL;
 }
 
 static void *write_by_path(void *path)
 {
-	return mp_write_string(path, "x") ? "a write failed" : NULL;
+	return mp_write_string(path, "x") ? write_failed : NULL;
 }
 
 /* Counts nothing: the attribute of this test is entered by two threads at once. */
@@ -166,7 +168,7 @@ TEST(SYSFS_5, "writes through one open file take turns, through two they do not"
 	/* Each waits inside for the other: this only ends when both are let in. */
 	writers.meet = true;
 	for (i = 0; i < 2; i++)
-		CHECK_EQ(pthread_create(&thread[i], NULL, write_by_path, "/two/plain"), 0);
+		CHECK_EQ(pthread_create(&thread[i], NULL, write_by_path, plain_path), 0);
 	for (i = 0; i < 2; i++) {
 		CHECK_EQ(pthread_join(thread[i], &failed), 0);
 		CHECK(!failed);
