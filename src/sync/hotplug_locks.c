@@ -28,7 +28,7 @@ static void forbidden(const char *call, const void *site, const char *inside, co
 
 static void read_lock(const void *site)
 {
-	lockorder_acquire(LOCK_CPU_HOTPLUG, site);
+	lockorder_acquire_shared(LOCK_CPU_HOTPLUG, site);
 	percpu_down_read(&cpu_hotplug_lock);
 }
 

@@ -122,6 +122,17 @@ static void add_edge(enum lock_class first, enum lock_class second, u32 outer, c
 		report(first, second, &here, &other);
 }
 
+static void hold(enum lock_class class, const void *site)
+{
+	if (held.nr == MAX_HELD) {
+		WARN_ONCE(true, "lock-order checker: more than %d locks held", MAX_HELD);
+		return;
+	}
+	held.locks[held.nr].class = class;
+	held.locks[held.nr].site = site;
+	held.nr++;
+}
+
 void lockorder_acquire(enum lock_class class, const void *site)
 {
 	u32 outer = 0;
@@ -132,13 +143,12 @@ void lockorder_acquire(enum lock_class class, const void *site)
 				 held.locks[i].site, site);
 		outer |= 1u << held.locks[i].class;
 	}
-	if (held.nr == MAX_HELD) {
-		WARN_ONCE(true, "lock-order checker: more than %d locks held", MAX_HELD);
-		return;
-	}
-	held.locks[held.nr].class = class;
-	held.locks[held.nr].site = site;
-	held.nr++;
+	hold(class, site);
+}
+
+void lockorder_acquire_shared(enum lock_class class, const void *site)
+{
+	hold(class, site);
 }
 
 void lockorder_release(enum lock_class class)

@@ -23,9 +23,17 @@ enum lock_class {
 
 #ifdef MEMPLUG_DEBUG
 void lockorder_acquire(enum lock_class class, const void *site);
+/* The shared side of a lock that readers of each other never wait for: what it was taken under
+ * says nothing until somebody takes it exclusively. */
+void lockorder_acquire_shared(enum lock_class class, const void *site);
 void lockorder_release(enum lock_class class);
 #else
 static inline void lockorder_acquire(enum lock_class class, const void *site)
+{
+	(void)class;
+	(void)site;
+}
+static inline void lockorder_acquire_shared(enum lock_class class, const void *site)
 {
 	(void)class;
 	(void)site;

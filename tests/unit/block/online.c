@@ -84,12 +84,22 @@ static void look_at_flag(const char *text, size_t size, void *arg)
 
 static long call_device_online(void *arg)
 {
-	return device_online(arg);
+	long ret;
+
+	lock_device_hotplug();
+	ret = device_online(arg);
+	unlock_device_hotplug();
+	return ret;
 }
 
 static long call_device_offline(void *arg)
 {
-	return device_offline(arg);
+	long ret;
+
+	lock_device_hotplug();
+	ret = device_offline(arg);
+	unlock_device_hotplug();
+	return ret;
 }
 
 TEST(BLOCK_19, "device_online(): under the device lock; event, then flag; 1 when online; the bus's error as it is")
@@ -156,7 +166,7 @@ TEST(BLOCK_20, "device_offline(): -EPERM when disabled, -EBUSY with an online ch
 
 	device_lock(&watched->dev);
 	watched->dev.offline_disabled = true;
-	CHECK_EQ(call_device_offline(&watched->dev), -EPERM);
+	CHECK_EQ(device_offline(&watched->dev), -EPERM);
 	watched->dev.offline_disabled = false;
 	CHECK_EQ(subsys_register(&toy_bus, NULL), 0);
 	device_initialize(&child);
@@ -164,7 +174,7 @@ TEST(BLOCK_20, "device_offline(): -EPERM when disabled, -EBUSY with an online ch
 	child.parent = &watched->dev;
 	child.release = toy_release;
 	CHECK_EQ(device_add(&child), 0);
-	CHECK_EQ(call_device_offline(&watched->dev), -EBUSY);
+	CHECK_EQ(device_offline(&watched->dev), -EBUSY);
 	device_unlock(&watched->dev);
 	CHECK_EQ(call_device_offline(&watched->dev), -EBUSY);
 	CHECK_STR(heard(), "");

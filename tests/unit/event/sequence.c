@@ -98,7 +98,9 @@ TEST(EVENT_5, "boot, add, remove, nodes and the CPU lock send no memory event")
 	CHECK_EQ(a.calls, 0);
 	add_blocks(NODE, 32, 3);
 	CHECK_STR(read_block(34, "state"), "offline");
+	lock_device_hotplug();
 	CHECK_EQ(try_online_node(3), 0);
+	unlock_device_hotplug();
 	CHECK(node_online(3));
 	lock_device_hotplug();
 	mem_hotplug_begin();
