@@ -233,6 +233,7 @@ TEST(LOCK_13, "adding against onlining what was just announced: no inversion, no
 		add_blocks(NODE, FIRST, RACE_BLOCKS);
 		AWAIT(__atomic_load_n(&nr_onlined, __ATOMIC_ACQUIRE) == (round + 1) * RACE_BLOCKS);
 		CHECK_EQ(remove_blocks(FIRST, RACE_BLOCKS), 0);
+		uevents();
 	}
 	CHECK_EQ(worker_join(&onliner), 0);
 	CHECK_EQ(mp_lockorder_reports(), 0);
