@@ -294,7 +294,7 @@ static int listener_call(struct notifier_block *nb, unsigned long action, void *
 	me->seen[me->calls].payload = *(struct memory_notify *)arg;
 	me->seen[me->calls].arg = arg;
 	me->seen[me->calls].thread = pthread_self();
-	me->calls++;
+	__atomic_fetch_add(&me->calls, 1, __ATOMIC_RELEASE);
 	if (me->hook)
 		me->hook(me, action, arg);
 	return me->answers[__builtin_ctzl(action)];
@@ -364,7 +364,7 @@ static int moving_migrate(struct page *dst, struct page *src, enum migrate_mode 
 	__ClearPageMovable(src);
 	set_page_private(src, 0);
 	me->page = dst;
-	me->moves++;
+	__atomic_fetch_add(&me->moves, 1, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&me->lock);
 	put_page(src);
 	return MIGRATEPAGE_SUCCESS;

@@ -178,7 +178,7 @@ TEST(NOTIFY_17, "calling an empty chain takes no lock; the list is read again un
 	down_write(&quiet.rwsem);
 	worker_start(&caller, call_quiet, NULL);
 	worker_await_sleep(&caller);
-	quiet.head = NULL;
+	WRITE_ONCE(quiet.head, NULL);
 	up_write(&quiet.rwsem);
 	CHECK_EQ(worker_join(&caller), NOTIFY_DONE);
 	CHECK_EQ(a.calls, 0);

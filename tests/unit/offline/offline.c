@@ -147,7 +147,7 @@ TEST(OFFLINE_4, "a signal counts even when there is nothing to move; what is fre
 	stuck[1] = stuck_take(NODE);
 	listen_as(&a, "A", 0);
 	start_offline(&worker, &write, 32);
-	AWAIT(a.calls || worker_done(&worker));
+	AWAIT(__atomic_load_n(&a.calls, __ATOMIC_ACQUIRE) || worker_done(&worker));
 	worker_await_sleep(&worker);
 	__free_page(stuck[0]);
 	worker_await_sleep(&worker);
