@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Boots a machine from a text description, the file given or one of its own, and lists its blocks with
- * node, state and zones as lsmem would.
+ * Boots a machine from a text description, the file given or one of its own, and lists its blocks
+ * with node, state and zones as lsmem would.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,17 +12,16 @@
 
 #define MEMORY "/sys/devices/system/memory"
 
-static const char two_nodes[] =
-	"block = 128M\n"
-	"online_policy = auto-movable\n"
-	"node 0\n"
-	"node 1\n"
-	"cpu 0 node 0\n"
-	"distance 0 1 20\n"
-	"distance 1 0 20\n"
-	"ram 1M 639M node 0\n"
-	"ram 4G 384M node 1 movable\n"
-	"offline 8G 256M node 1\n";
+static const char two_nodes[] = "block = 128M\n"
+				"online_policy = auto-movable\n"
+				"node 0\n"
+				"node 1\n"
+				"cpu 0 node 0\n"
+				"distance 0 1 20\n"
+				"distance 1 0 20\n"
+				"ram 1M 639M node 0\n"
+				"ram 4G 384M node 1 movable\n"
+				"offline 8G 256M node 1\n";
 
 static const char *read_line(const char *block, const char *file)
 {
@@ -55,8 +54,8 @@ int main(int argc, char **argv)
 	struct mp_stats stats;
 	int blocks = 0, ret;
 
-	ret = argc > 1 ? mp_desc_read_file(desc, argv[1]) :
-			 mp_desc_parse(desc, two_nodes, "two nodes");
+	ret = argc > 1 ? mp_desc_read_file(desc, argv[1])
+		       : mp_desc_parse(desc, two_nodes, "two nodes");
 	if (ret < 0) {
 		fprintf(stderr, "%s: %s\n", mp_desc_error(desc), strerror(-ret));
 		return 1;
@@ -64,7 +63,8 @@ int main(int argc, char **argv)
 	ret = mp_boot(desc);
 	mp_desc_free(desc);
 	if (ret < 0) {
-		fprintf(stderr, "boot: %s\n", mp_last_reason(&reason) == 0 ? reason.text : strerror(-ret));
+		fprintf(stderr, "boot: %s\n",
+			mp_last_reason(&reason) == 0 ? reason.text : strerror(-ret));
 		return 1;
 	}
 	mp_list(MEMORY, list_block, &blocks);

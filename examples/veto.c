@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The smallest program with a memory notifier: it wants a block to stay, and whoever tries to take it
- * learns who said no.
+ * The smallest program with a memory notifier: it wants a block to stay, and whoever tries to take
+ * it learns who said no.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walks all memory that is online, as a leak scanner does, while another thread takes a block away and
- * brings it back: between get_online_mems() and put_online_mems() nothing that was seen can vanish.
+ * Walks all memory that is online, as a leak scanner does, while another thread takes a block away
+ * and brings it back: between get_online_mems() and put_online_mems() nothing that was seen can
+ * vanish.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -62,8 +62,9 @@ static bool cache_isolate(struct page *page, isolate_mode_t mode)
 }
 
 /*
- * Both pages are locked, so the entry cannot go (give_up() locks the page first). Its lock comes before
- * a page lock, so only a try is allowed here: a reader is gone in a microsecond, and we are called again.
+ * Both pages are locked, so the entry cannot go (give_up() locks the page first). Its lock comes
+ * before a page lock, so only a try is allowed here: a reader is gone in a microsecond, and we are
+ * called again.
  */
 static int cache_migrate(struct page *dst, struct page *src, enum migrate_mode mode)
 {
@@ -123,9 +124,9 @@ static unsigned long drop_range(struct filecache *cache, unsigned long pfn, unsi
 	LIST_HEAD(victims);
 
 	mutex_lock(&cache->lock);
-	list_for_each_entry(entry, &cache->lru, lru)
+	list_for_each_entry (entry, &cache->lru, lru)
 		there += lies_in(entry, pfn, nr);
-	list_for_each_entry_safe(entry, n, &cache->lru, lru) {
+	list_for_each_entry_safe (entry, n, &cache->lru, lru) {
 		if (dropped >= there * percent / 100)
 			break;
 		if (!lies_in(entry, pfn, nr))
@@ -135,16 +136,16 @@ static unsigned long drop_range(struct filecache *cache, unsigned long pfn, unsi
 		dropped++;
 	}
 	mutex_unlock(&cache->lock);
-	list_for_each_entry_safe(entry, n, &victims, lru)
+	list_for_each_entry_safe (entry, n, &victims, lru)
 		give_up(entry);
 	count_up(&cache->count.entries, -(long)dropped);
 	return dropped;
 }
 
 /*
- * All of the cache can be read again from where it came, so the colder half of a leaving block is given
- * up: that is cheaper than moving it. The other half will be moved. There is nothing to undo when the
- * block stays after all: what was given up comes back as it is read.
+ * All of the cache can be read again from where it came, so the colder half of a leaving block is
+ * given up: that is cheaper than moving it. The other half will be moved. There is nothing to undo
+ * when the block stays after all: what was given up comes back as it is read.
  */
 static int cache_callback(struct notifier_block *self, unsigned long action, void *arg)
 {
@@ -224,8 +225,9 @@ int filecache_read(struct filecache *cache, u64 key, void *buf, u64 *checksum)
 	}
 	list_move_tail(&entry->lru, &cache->lru);
 	/*
-	 * The page stays where it is while this is held, since cache_migrate() needs it too. A reference
-	 * to the page would do for reading, but keep it from being moved and so its block from leaving.
+	 * The page stays where it is while this is held, since cache_migrate() needs it too. A
+	 * reference to the page would do for reading, but keep it from being moved and so its block
+	 * from leaving.
 	 */
 	mutex_lock(&entry->lock);
 	mutex_unlock(&cache->lock);
@@ -281,7 +283,7 @@ void filecache_count(struct filecache *cache, struct filecache_counts *counts)
 u64 filecache_checksum(const void *page)
 {
 	const u64 *word = page;
-	u64 sum[4] = { 1, 2, 3, 4 };
+	u64 sum[4] = {1, 2, 3, 4};
 
 	/* Four lanes, so that the multiplications overlap. */
 	for (unsigned int i = 0; i < FILECACHE_PAGE / sizeof(*word); i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A cache of file contents that lives in hot-pluggable memory, a page at a time. It gives memory back
- * when it is told that a block goes offline, and lets the rest be moved.
+ * A cache of file contents that lives in hot-pluggable memory, a page at a time. It gives memory
+ * back when it is told that a block goes offline, and lets the rest be moved.
  *
  * All calls may be made from any thread; after filecache_free() there is no cache.
  */
@@ -18,11 +18,11 @@ struct filecache;
 typedef int (*filecache_fill_t)(uint64_t key, void *buf);
 
 struct filecache_counts {
-	unsigned long entries;	/* pages held now */
+	unsigned long entries; /* pages held now */
 	unsigned long hits, misses;
 	unsigned long uncached; /* misses for which there was no page */
-	unsigned long dropped;	/* given up because their block was about to go */
-	unsigned long moved;	/* moved to another page */
+	unsigned long dropped;  /* given up because their block was about to go */
+	unsigned long moved;    /* moved to another page */
 };
 
 /* A cache in the memory of node `nid` that listens to memory events; NULL without memory. */

@@ -47,7 +47,7 @@ static int take(const char *path, const struct stat *st, int type, struct FTW *f
 
 int files_find(struct files *files, size_t most_pages)
 {
-	static const char *const folders[] = { "/usr/lib", "/usr/share", "/usr/bin" };
+	static const char *const folders[] = {"/usr/lib", "/usr/share", "/usr/bin"};
 	int ret = 0;
 
 	memset(files, 0, sizeof(*files));

@@ -22,10 +22,10 @@
 #include <linux/memory_hotplug.h>
 #include <memplug/memplug.h>
 
-#define MIB (1UL << 20)
-#define BLOCKS 4
-#define READERS 2
-#define MOST_BYTES (512 * MIB)	/* of files */
+#define MIB        (1UL << 20)
+#define BLOCKS     4
+#define READERS    2
+#define MOST_BYTES (512 * MIB) /* of files */
 #define BLOCK_TREE "/sys/devices/system/memory/"
 
 static struct {
@@ -37,7 +37,7 @@ static struct {
 	long guarded; /* the block that the guard protects, or -1 */
 	unsigned long verified, mismatches, unreadable;
 	int stop;
-} job = { .guarded = -1 };
+} job = {.guarded = -1};
 
 /* ---- small things ---- */
 
@@ -102,7 +102,8 @@ static void boot(void)
 		mp_desc_free(desc);
 		desc = mp_desc_new();
 		like = "a small one, since this host does not show its own";
-		ret = mp_desc_parse(desc, "overcommit = yes\nnode 0\ncpu 0 node 0\nram 4G 2G node 0\n",
+		ret = mp_desc_parse(desc,
+				    "overcommit = yes\nnode 0\ncpu 0 node 0\nram 4G 2G node 0\n",
 				    "small");
 	}
 	if (ret < 0)
@@ -166,8 +167,9 @@ static int show_event(struct notifier_block *self, unsigned long action, void *a
 	printf("  memory%ld %s", block, mp_event_name(action));
 	if (mem->status_change_nid >= 0)
 		printf(" (node %d %s)", mem->status_change_nid,
-		       action & (MEM_GOING_ONLINE | MEM_ONLINE | MEM_CANCEL_ONLINE) ?
-			       "gets its first memory" : "loses its last memory");
+		       action & (MEM_GOING_ONLINE | MEM_ONLINE | MEM_CANCEL_ONLINE)
+			       ? "gets its first memory"
+			       : "loses its last memory");
 	printf("\n");
 	return NOTIFY_DONE;
 }
@@ -192,8 +194,9 @@ static void read_files(void)
 	int ret;
 
 	/* A quarter of the node stays free, so that a block's pages find room in the others. */
-	ret = files_find(&job.files, min(min(MOST_BYTES, node_bytes / 4 * 3), host_available() / 4) /
-					     FILECACHE_PAGE);
+	ret = files_find(&job.files,
+			 min(min(MOST_BYTES, node_bytes / 4 * 3), host_available() / 4) /
+				 FILECACHE_PAGE);
 	if (ret < 0)
 		fail("looking for files: %s", strerror(-ret));
 	for (size_t i = 0; i < files->nr_pages; i++)
@@ -325,9 +328,9 @@ static void remove_node_memory(void)
 
 int main(void)
 {
-	static struct notifier_block shower = { .notifier_call = show_event, .priority = 100 };
+	static struct notifier_block shower = {.notifier_call = show_event, .priority = 100};
 	pthread_t readers[READERS];
-	struct row rows[BLOCKS] = { 0 };
+	struct row rows[BLOCKS] = {0};
 	int wrong, ret;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);

@@ -46,7 +46,8 @@ static void let_go(int i)
 {
 	struct page *page = balloon.slot[i].page;
 
-	/* Success takes all pages of the block from the managed ones, so ours must be among them. */
+	/* Success takes all pages of the block from the managed ones, so ours must be among them.
+	 */
 	adjust_managed_page_count(page, 1);
 	put_page_testzero(page);
 	balloon.slot[i].held = LET_GO;

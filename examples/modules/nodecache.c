@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Keeps a small structure for every node that has memory, as a slab allocator or a swap daemon does.
- * The same file is a module of Linux 6.1 and a part of a program that links memplug.
+ * Keeps a small structure for every node that has memory, as a slab allocator or a swap daemon
+ * does. The same file is a module of Linux 6.1 and a part of a program that links memplug.
  *
  * nodecache.lock guards everything in nodecache.
  */
@@ -100,7 +100,8 @@ static int __init nodecache_init(void)
 	ret = register_memory_notifier(&nodecache.nb);
 	if (ret)
 		return ret;
-	for_each_node_state(nid, N_MEMORY) {
+	for_each_node_state(nid, N_MEMORY)
+	{
 		ret = create(nid);
 		if (ret)
 			goto undo;

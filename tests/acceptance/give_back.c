@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that goes offline goes back to the host, as seen from outside: a parent that has no machine
- * looks at a child that has one, through /proc/PID/smaps_rollup and, where the backing has files,
- * through their st_blocks under /proc/PID/fd. What comes online again reads as zero.
+ * Memory that goes offline goes back to the host, as seen from outside: a parent that has no
+ * machine looks at a child that has one, through /proc/PID/smaps_rollup and, where the backing has
+ * files, through their st_blocks under /proc/PID/fd. What comes online again reads as zero.
  *
  * The two speak over two pipes: a step to take, then its result. Nothing is shared.
  */
@@ -22,7 +22,7 @@
 
 #define BLOCK_BYTES (64UL << 20)
 #define BLOCK_PAGES (BLOCK_BYTES / PAGE_SIZE)
-#define HOT (8UL << 30)
+#define HOT         (8UL << 30)
 /* What else a process may gain or lose meanwhile: its own heap, stack and descriptors. */
 #define SLACK (4L << 20)
 
@@ -52,8 +52,11 @@ static long boot(const char *backing)
 	struct mp_desc *desc = mp_desc_new();
 	long ret;
 
-	CHECK_EQ(mp_desc_parse(desc, "block = 64M\nmax_phys = 64G\novercommit = yes\n"
-				     "node 0\nnode 1\ncpu 0 node 0\nram 4G 128M node 0\n", "test"), 0);
+	CHECK_EQ(mp_desc_parse(desc,
+			       "block = 64M\nmax_phys = 64G\novercommit = yes\n"
+			       "node 0\nnode 1\ncpu 0 node 0\nram 4G 128M node 0\n",
+			       "test"),
+		 0);
 	CHECK_EQ(mp_desc_set(desc, "backing", backing), 0);
 	ret = mp_boot(desc);
 	mp_desc_free(desc);
@@ -224,7 +227,8 @@ static void give_back(const char *backing, bool has_files)
 	CHECK_GE(full - gone, pages * (long)PAGE_SIZE - SLACK);
 	if (has_files)
 		CHECK_GE(files_full - files_gone, pages * (long)PAGE_SIZE);
-	printf("# %s: resident %ld KiB online, %ld full, %ld offline; in files %ld full, %ld offline\n",
+	printf("# %s: resident %ld KiB online, %ld full, %ld offline; in files %ld full, %ld "
+	       "offline\n",
 	       backing, online >> 10, full >> 10, gone >> 10, files_full >> 10, files_gone >> 10);
 	fflush(stdout);
 
@@ -239,12 +243,14 @@ static void give_back(const char *backing, bool has_files)
 	CHECK_EQ(status, 0);
 }
 
-TEST(give_back_memfd, "an offline block's memory is the host's again, on memfd, as seen from outside")
+TEST(give_back_memfd,
+     "an offline block's memory is the host's again, on memfd, as seen from outside")
 {
 	give_back("memfd", true);
 }
 
-TEST(give_back_anonymous, "an offline block's memory is the host's again, anonymous, as seen from outside")
+TEST(give_back_anonymous,
+     "an offline block's memory is the host's again, anonymous, as seen from outside")
 {
 	give_back("anonymous", false);
 }

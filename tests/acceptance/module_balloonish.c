@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* examples/modules/balloonish.c runs here unmodified: its pages do not keep a block from leaving. */
+/* examples/modules/balloonish.c runs here unmodified: its pages do not keep a block from leaving.
+ */
 #define KBUILD_MODNAME "balloonish"
 #include "../../examples/modules/balloonish.c"
 
@@ -22,9 +23,10 @@ static long boot_block_of(int slot)
 	return page_to_pfn(balloon.slot[slot].page) / BLOCK_PAGES;
 }
 
-TEST(EVENT_34, "a PageOffline page let go in MEM_GOING_OFFLINE is skipped, and taken back in MEM_CANCEL_OFFLINE")
+TEST(EVENT_34, "a PageOffline page let go in MEM_GOING_OFFLINE is skipped, and taken back in "
+	       "MEM_CANCEL_OFFLINE")
 {
-	struct listener veto = { 0 };
+	struct listener veto = {0};
 	unsigned long managed, total;
 	char path[128];
 	int pages;
@@ -34,7 +36,8 @@ TEST(EVENT_34, "a PageOffline page let go in MEM_GOING_OFFLINE is skipped, and t
 	pages = held_pages(HELD);
 	for (int i = 1; i < BALLOON_PAGES; i++)
 		CHECK_EQ(boot_block_of(i), boot_block_of(0));
-	snprintf(path, sizeof(path), "/sys/devices/system/memory/memory%ld/state", boot_block_of(0));
+	snprintf(path, sizeof(path), "/sys/devices/system/memory/memory%ld/state",
+		 boot_block_of(0));
 	managed = zone_managed_pages(page_zone(balloon.slot[0].page));
 	total = totalram_pages();
 

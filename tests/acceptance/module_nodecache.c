@@ -7,7 +7,7 @@
 
 TEST(module_nodecache, "a structure is created and discarded as its node gains and loses memory")
 {
-	struct listener veto = { 0 };
+	struct listener veto = {0};
 
 	machine_boot(NULL);
 	CHECK(nodecache.node[0]);

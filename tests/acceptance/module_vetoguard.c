@@ -8,7 +8,8 @@
 /* All boot memory is in one zone, so that its blocks can leave. */
 static const char one_zone[] = "overcommit = yes\nnode 0\ncpu 0 node 0\nram 4G 384M node 0\n";
 
-TEST(module_vetoguard, "the guard's own block cannot be taken offline, any other can; the reason names it")
+TEST(module_vetoguard,
+     "the guard's own block cannot be taken offline, any other can; the reason names it")
 {
 	struct mp_reason reason;
 	long block, other;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The callback, sentence by sentence of the starting document, under the default contract: how it is
- * registered and called, what it is told, and what its four answers do, late vetoes included.
+ * The callback, sentence by sentence of the starting document, under the default contract: how it
+ * is registered and called, what it is told, and what its four answers do, late vetoes included.
  */
 #include "document.h"
 
@@ -38,9 +38,10 @@ TEST(doc_14_registration, "hotplug_memory_notifier(callback, priority) registers
 	CHECK_STR(heard(), "hidden:GOING_OFFLINE hidden:OFFLINE");
 }
 
-TEST(doc_15_priority, "a callback of higher priority is called before one of lower priority, at every event")
+TEST(doc_15_priority,
+     "a callback of higher priority is called before one of lower priority, at every event")
 {
-	struct listener low = { 0 }, high = { 0 }, zero = { 0 }, veto = { 0 };
+	struct listener low = {0}, high = {0}, zero = {0}, veto = {0};
 
 	machine_boot(NULL);
 	listen_as(&low, "low", -7);
@@ -52,8 +53,9 @@ TEST(doc_15_priority, "a callback of higher priority is called before one of low
 	CHECK_STR(heard(), "high:GOING_ONLINE zero:GOING_ONLINE low:GOING_ONLINE veto:GOING_ONLINE "
 			   "high:ONLINE zero:ONLINE low:ONLINE veto:ONLINE");
 	CHECK_EQ(set_state(FIRST, "offline"), 0);
-	CHECK_STR(heard(), "high:GOING_OFFLINE zero:GOING_OFFLINE low:GOING_OFFLINE veto:GOING_OFFLINE "
-			   "high:OFFLINE zero:OFFLINE low:OFFLINE veto:OFFLINE");
+	CHECK_STR(heard(),
+		  "high:GOING_OFFLINE zero:GOING_OFFLINE low:GOING_OFFLINE veto:GOING_OFFLINE "
+		  "high:OFFLINE zero:OFFLINE low:OFFLINE veto:OFFLINE");
 	answer_only(&veto, MEM_GOING_ONLINE, NOTIFY_BAD);
 	CHECK_EQ(set_state(FIRST, "online"), -EPERM);
 	CHECK_STR(heard(), "high:GOING_ONLINE zero:GOING_ONLINE low:GOING_ONLINE veto:GOING_ONLINE "
@@ -63,9 +65,10 @@ TEST(doc_15_priority, "a callback of higher priority is called before one of low
 	CHECK_EQ(set_state(FIRST, "online"), 0);
 	heard();
 	CHECK_EQ(set_state(FIRST, "offline"), -EPERM);
-	CHECK_STR(heard(), "high:GOING_OFFLINE zero:GOING_OFFLINE low:GOING_OFFLINE veto:GOING_OFFLINE "
-			   "high:CANCEL_OFFLINE zero:CANCEL_OFFLINE low:CANCEL_OFFLINE "
-			   "veto:CANCEL_OFFLINE");
+	CHECK_STR(heard(),
+		  "high:GOING_OFFLINE zero:GOING_OFFLINE low:GOING_OFFLINE veto:GOING_OFFLINE "
+		  "high:CANCEL_OFFLINE zero:CANCEL_OFFLINE low:CANCEL_OFFLINE "
+		  "veto:CANCEL_OFFLINE");
 }
 
 static int plain(struct notifier_block *self, unsigned long action, void *arg)
@@ -73,9 +76,10 @@ static int plain(struct notifier_block *self, unsigned long action, void *arg)
 	return NOTIFY_OK;
 }
 
-TEST(doc_16_prototype, "a callback has the prototype int (struct notifier_block *, unsigned long, void *)")
+TEST(doc_16_prototype,
+     "a callback has the prototype int (struct notifier_block *, unsigned long, void *)")
 {
-	int (*fn)(struct notifier_block *self, unsigned long action, void *arg) = plain;
+	int (*fn)(struct notifier_block * self, unsigned long action, void *arg) = plain;
 
 	/* What the compiler accepts here is the prototype. */
 	CHECK(__builtin_types_compatible_p(__typeof__(fn), notifier_fn_t));
@@ -98,8 +102,8 @@ static int count_mine(struct notifier_block *self, unsigned long action, void *a
 
 TEST(doc_17_self, "the first argument points to the very block that was registered")
 {
-	struct around first = { .nb.notifier_call = count_mine };
-	struct around second = { .nb.notifier_call = count_mine };
+	struct around first = {.nb.notifier_call = count_mine};
+	struct around second = {.nb.notifier_call = count_mine};
 
 	machine_boot(NULL);
 	CHECK_EQ(register_memory_notifier(&first.nb), 0);
@@ -115,7 +119,7 @@ TEST(doc_17_self, "the first argument points to the very block that was register
 
 TEST(doc_18_action, "the second argument is one of the six events")
 {
-	struct listener a = { 0 };
+	struct listener a = {0};
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
@@ -142,7 +146,7 @@ static void same_structure(struct listener *me, unsigned long action, struct mem
 
 TEST(doc_19_arg, "the third argument points to struct memory_notify, one for the whole transaction")
 {
-	struct listener a = { .hook = same_structure }, b = { 0 };
+	struct listener a = {.hook = same_structure}, b = {0};
 
 	CHECK_EQ(offsetof(struct memory_notify, start_pfn), 0);
 	CHECK_EQ(offsetof(struct memory_notify, nr_pages), sizeof(long));
@@ -161,7 +165,7 @@ TEST(doc_19_arg, "the third argument points to struct memory_notify, one for the
 
 TEST(doc_20_start_pfn, "start_pfn is the first page of the memory that goes online or offline")
 {
-	struct listener a = { 0 };
+	struct listener a = {0};
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
@@ -176,7 +180,7 @@ TEST(doc_20_start_pfn, "start_pfn is the first page of the memory that goes onli
 
 TEST(doc_21_nr_pages, "nr_pages is the number of pages that go online or offline: one block")
 {
-	struct listener a = { 0 };
+	struct listener a = {0};
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
@@ -190,7 +194,8 @@ TEST(doc_21_nr_pages, "nr_pages is the number of pages that go online or offline
 	CHECK_EQ(last_seen(&a).payload.nr_pages, BLOCK_PAGES);
 }
 
-/* One transaction told (normal, any); the masks are old in the GOING event and new in the final one. */
+/* One transaction told (normal, any); the masks are old in the GOING event and new in the final
+ * one. */
 static void expect_nids(struct listener *a, long block, const char *text, int normal, int any)
 {
 	CHECK_EQ(set_state(block, text), 0);
@@ -198,9 +203,10 @@ static void expect_nids(struct listener *a, long block, const char *text, int no
 	CHECK_EQ(last_seen(a).payload.status_change_nid, any);
 }
 
-TEST(doc_22_status_change_nid_normal, "status_change_nid_normal is the node whose N_NORMAL_MEMORY changes")
+TEST(doc_22_status_change_nid_normal,
+     "status_change_nid_normal is the node whose N_NORMAL_MEMORY changes")
 {
-	struct listener a = { 0 };
+	struct listener a = {0};
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
@@ -245,9 +251,10 @@ static void masks_follow(struct listener *me, unsigned long action, struct memor
 	}
 }
 
-TEST(doc_23_status_change_nid, "status_change_nid is the memoryless node that gets memory, or the node that loses all")
+TEST(doc_23_status_change_nid,
+     "status_change_nid is the memoryless node that gets memory, or the node that loses all")
 {
-	struct listener a = { .hook = masks_follow };
+	struct listener a = {.hook = masks_follow};
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
@@ -264,7 +271,7 @@ TEST(doc_23_status_change_nid, "status_change_nid is the memoryless node that ge
 
 TEST(doc_24_minus_one, "-1 says that the node's state does not change")
 {
-	struct listener a = { 0 };
+	struct listener a = {0};
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
@@ -311,9 +318,10 @@ static void keep_per_node(struct listener *me, unsigned long action, struct memo
 	}
 }
 
-TEST(doc_25_node_structures, "callbacks create and discard structures of a node when the nid is >= 0")
+TEST(doc_25_node_structures,
+     "callbacks create and discard structures of a node when the nid is >= 0")
 {
-	struct listener keeper = { .hook = keep_per_node }, veto = { 0 };
+	struct listener keeper = {.hook = keep_per_node}, veto = {0};
 
 	machine_boot(NULL);
 	listen_as(&keeper, "A", 1);
@@ -364,9 +372,9 @@ static int always(struct notifier_block *self, unsigned long action, void *arg)
 
 TEST(doc_27_done_and_ok, "NOTIFY_DONE and NOTIFY_OK have no effect on what follows")
 {
-	struct notifier_block first = { .notifier_call = always, .priority = 1 };
-	struct listener second = { 0 };
-	const int answers[] = { NOTIFY_DONE, NOTIFY_OK };
+	struct notifier_block first = {.notifier_call = always, .priority = 1};
+	struct listener second = {0};
+	const int answers[] = {NOTIFY_DONE, NOTIFY_OK};
 
 	machine_boot(NULL);
 	CHECK_EQ(register_memory_notifier(&first), 0);
@@ -386,7 +394,8 @@ static int guard(struct notifier_block *self, unsigned long action, void *arg)
 	return action == MEM_GOING_ONLINE ? NOTIFY_BAD : NOTIFY_OK;
 }
 
-TEST(doc_28_bad_going_online, "NOTIFY_BAD to MEM_GOING_ONLINE cancels; the reason names who answered it")
+TEST(doc_28_bad_going_online,
+     "NOTIFY_BAD to MEM_GOING_ONLINE cancels; the reason names who answered it")
 {
 	struct mp_reason reason;
 
@@ -408,7 +417,7 @@ TEST(doc_28_bad_going_online, "NOTIFY_BAD to MEM_GOING_ONLINE cancels; the reaso
 
 TEST(doc_29_bad_going_offline, "NOTIFY_BAD to MEM_GOING_OFFLINE cancels")
 {
-	struct listener veto = { 0 };
+	struct listener veto = {0};
 	struct mp_reason reason;
 	struct moving page;
 
@@ -440,10 +449,11 @@ static void use_at_once(struct listener *me, unsigned long action, struct memory
 	}
 }
 
-TEST(doc_30_bad_online, "NOTIFY_BAD to MEM_ONLINE cancels: what was taken meanwhile is moved, the block is offline")
+TEST(doc_30_bad_online,
+     "NOTIFY_BAD to MEM_ONLINE cancels: what was taken meanwhile is moved, the block is offline")
 {
-	struct listener user = { .hook = use_at_once }, last = { 0 };
-	struct listener veto = { 0 };
+	struct listener user = {.hook = use_at_once}, last = {0};
+	struct listener veto = {0};
 	unsigned long present, managed, free_pages;
 	struct mp_stats stats;
 
@@ -500,10 +510,11 @@ static void stick(struct listener *me, unsigned long action, struct memory_notif
 	}
 }
 
-TEST(doc_30_bad_online_too_late, "where a page taken meanwhile cannot move, the block stays online and all are told")
+TEST(doc_30_bad_online_too_late,
+     "where a page taken meanwhile cannot move, the block stays online and all are told")
 {
-	struct listener user = { .hook = stick }, last = { 0 };
-	struct listener veto = { 0 };
+	struct listener user = {.hook = stick}, last = {0};
+	struct listener veto = {0};
 	struct mp_reason reason;
 
 	machine_boot(NULL);
@@ -514,7 +525,8 @@ TEST(doc_30_bad_online_too_late, "where a page taken meanwhile cannot move, the 
 	listen_as(&veto, "V", 1);
 	listen_as(&last, "L", 0);
 	CHECK_EQ(set_state(FIRST, "online_kernel"), -EBUSY);
-	CHECK_STR(heard(), "U:GOING_ONLINE V:GOING_ONLINE L:GOING_ONLINE U:ONLINE V:ONLINE L:ONLINE");
+	CHECK_STR(heard(),
+		  "U:GOING_ONLINE V:GOING_ONLINE L:GOING_ONLINE U:ONLINE V:ONLINE L:ONLINE");
 	CHECK_STR(uevents(), "online@memory32");
 	CHECK_STR(read_block(FIRST, "state"), "online");
 	CHECK_STR(read_block(FIRST, "online"), "1");
@@ -530,8 +542,8 @@ TEST(doc_30_bad_online_too_late, "where a page taken meanwhile cannot move, the 
 
 TEST(doc_31_bad_offline, "NOTIFY_BAD to MEM_OFFLINE cancels: the block is back in its zone")
 {
-	struct listener first = { 0 }, last = { 0 };
-	struct listener veto = { 0 };
+	struct listener first = {0}, last = {0};
+	struct listener veto = {0};
 	struct mp_stats before, after;
 	unsigned long free_pages;
 	struct moving moved;
@@ -577,9 +589,10 @@ TEST(doc_31_bad_offline, "NOTIFY_BAD to MEM_OFFLINE cancels: the block is back i
 	machine_check();
 }
 
-TEST(doc_32_bad_stops_the_queue, "NOTIFY_BAD stops the queue: those of lower priority do not hear this event")
+TEST(doc_32_bad_stops_the_queue,
+     "NOTIFY_BAD stops the queue: those of lower priority do not hear this event")
 {
-	struct listener veto = { 0 }, last = { 0 };
+	struct listener veto = {0}, last = {0};
 
 	machine_boot(NULL);
 	listen_as(&veto, "V", 1);
@@ -600,7 +613,7 @@ TEST(doc_32_bad_stops_the_queue, "NOTIFY_BAD stops the queue: those of lower pri
 
 TEST(doc_33_stop, "NOTIFY_STOP stops the queue and nothing else")
 {
-	struct listener stop = { 0 }, last = { 0 };
+	struct listener stop = {0}, last = {0};
 
 	machine_boot(NULL);
 	listen_as(&stop, "S", 1);

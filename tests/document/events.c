@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The six events, sentence by sentence of the starting document, under the default contract: when each
- * is sent, and what can and cannot be had from the memory while it is.
+ * The six events, sentence by sentence of the starting document, under the default contract: when
+ * each is sent, and what can and cannot be had from the memory while it is.
  */
 #include "document.h"
 
 TEST(doc_01_events_are_sent, "hotplug events are sent to a queue of callbacks")
 {
-	struct listener a = { 0 }, b = { 0 };
+	struct listener a = {0}, b = {0};
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
@@ -25,8 +25,8 @@ TEST(doc_01_events_are_sent, "hotplug events are sent to a queue of callbacks")
 
 TEST(doc_02_six_types, "there are six types of notification, distinct bits")
 {
-	const unsigned long all[] = { MEM_GOING_ONLINE,	 MEM_CANCEL_ONLINE,  MEM_ONLINE,
-				      MEM_GOING_OFFLINE, MEM_CANCEL_OFFLINE, MEM_OFFLINE };
+	const unsigned long all[] = {MEM_GOING_ONLINE,  MEM_CANCEL_ONLINE,  MEM_ONLINE,
+				     MEM_GOING_OFFLINE, MEM_CANCEL_OFFLINE, MEM_OFFLINE};
 	unsigned long bits = 0;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(all); i++) {
@@ -52,9 +52,10 @@ static void before_it_is_there(struct listener *me, unsigned long action, struct
 	CHECK_EQ(NODE_DATA(NODE)->node_present_pages, 0);
 }
 
-TEST(doc_03_going_online_comes_before, "MEM_GOING_ONLINE is sent before the memory becomes available")
+TEST(doc_03_going_online_comes_before,
+     "MEM_GOING_ONLINE is sent before the memory becomes available")
 {
-	struct listener a = { .hook = before_it_is_there };
+	struct listener a = {.hook = before_it_is_there};
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
@@ -90,9 +91,10 @@ static void nothing_of_the_new(struct listener *me, unsigned long action, struct
 	free_all(taken, n);
 }
 
-TEST(doc_04_going_online_no_allocation, "in MEM_GOING_ONLINE the allocator cannot use the new memory")
+TEST(doc_04_going_online_no_allocation,
+     "in MEM_GOING_ONLINE the allocator cannot use the new memory")
 {
-	struct listener a = { .hook = nothing_of_the_new };
+	struct listener a = {.hook = nothing_of_the_new};
 
 	machine_boot(NULL);
 	add_blocks(NODE, FIRST, 2);
@@ -105,8 +107,8 @@ TEST(doc_04_going_online_no_allocation, "in MEM_GOING_ONLINE the allocator canno
 
 TEST(doc_05_cancel_online, "MEM_CANCEL_ONLINE is sent when MEM_GOING_ONLINE failed, to everyone")
 {
-	struct listener a = { 0 }, c = { 0 };
-	struct listener b = { 0 };
+	struct listener a = {0}, c = {0};
+	struct listener b = {0};
 
 	machine_boot(NULL);
 	answer_only(&b, MEM_GOING_ONLINE, notifier_from_errno(-ENOMEM));
@@ -142,7 +144,7 @@ static void when_it_is_there(struct listener *me, unsigned long action, struct m
 
 TEST(doc_06_online, "MEM_ONLINE is sent when the memory has come online")
 {
-	struct listener a = { .hook = when_it_is_there };
+	struct listener a = {.hook = when_it_is_there};
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
@@ -171,7 +173,7 @@ static void take_in_online(struct listener *me, unsigned long action, struct mem
 
 TEST(doc_07_online_allocation, "the MEM_ONLINE callback may allocate from the new memory")
 {
-	struct listener a = { .hook = take_in_online };
+	struct listener a = {.hook = take_in_online};
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
@@ -196,7 +198,7 @@ static void when_it_begins(struct listener *me, unsigned long action, struct mem
 
 TEST(doc_08_going_offline, "MEM_GOING_OFFLINE begins the taking offline of memory")
 {
-	struct listener a = { .hook = when_it_begins };
+	struct listener a = {.hook = when_it_begins};
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
@@ -229,7 +231,7 @@ static void closed_but_in_use(struct listener *me, unsigned long action, struct 
 TEST(doc_09_going_offline_no_allocation,
      "in MEM_GOING_OFFLINE nothing can be allocated from the memory, though some is in use")
 {
-	struct listener a = { .hook = closed_but_in_use };
+	struct listener a = {.hook = closed_but_in_use};
 
 	machine_boot(NULL);
 	add_blocks(NODE, FIRST, 1);
@@ -266,7 +268,7 @@ static void free_what_it_knows(struct listener *me, unsigned long action, struct
 TEST(doc_10_going_offline_can_free,
      "the MEM_GOING_OFFLINE callback can free memory of its subsystem, also a kernel's own")
 {
-	struct listener a = { .hook = free_what_it_knows };
+	struct listener a = {.hook = free_what_it_knows};
 
 	machine_boot(NULL);
 	add_blocks(NODE, FIRST, 1);
@@ -285,9 +287,10 @@ TEST(doc_10_going_offline_can_free,
 	machine_check();
 }
 
-TEST(doc_10_what_nobody_frees, "a kernel's page that no callback frees fails the offline after all were asked")
+TEST(doc_10_what_nobody_frees,
+     "a kernel's page that no callback frees fails the offline after all were asked")
 {
-	struct listener a = { 0 }, b = { 0 };
+	struct listener a = {0}, b = {0};
 	struct mp_reason reason;
 	struct page *page;
 
@@ -312,8 +315,8 @@ TEST(doc_10_what_nobody_frees, "a kernel's page that no callback frees fails the
 
 TEST(doc_11_cancel_offline, "MEM_CANCEL_OFFLINE is sent when MEM_GOING_OFFLINE failed, to everyone")
 {
-	struct listener a = { 0 }, c = { 0 };
-	struct listener b = { 0 };
+	struct listener a = {0}, c = {0};
+	struct listener b = {0};
 
 	machine_boot(NULL);
 	answer_only(&b, MEM_GOING_OFFLINE, notifier_from_errno(-EBUSY));
@@ -353,9 +356,9 @@ static void take_in_cancel(struct listener *me, unsigned long action, struct mem
 
 TEST(doc_12_available_again, "after a failed MEM_GOING_OFFLINE the memory is available again")
 {
-	struct listener first = { .hook = take_in_cancel };
-	struct listener veto = { 0 };
-	struct moving kept = { 0 };
+	struct listener first = {.hook = take_in_cancel};
+	struct listener veto = {0};
+	struct moving kept = {0};
 	unsigned long free_before;
 
 	machine_boot(NULL);
@@ -395,7 +398,7 @@ static bool is_zero(struct page *page)
 
 TEST(doc_13_offline, "MEM_OFFLINE is sent after the taking offline is complete; the memory is gone")
 {
-	struct listener a = { .hook = when_it_is_gone };
+	struct listener a = {.hook = when_it_is_gone};
 	struct page *page;
 
 	machine_boot(NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locking internals, sentence by sentence of the starting document: what each of the three locks keeps
- * apart, and the inversion. A thread that must wait is seen asleep before the test goes on; no test
- * depends on how long anything takes.
+ * Locking internals, sentence by sentence of the starting document: what each of the three locks
+ * keeps apart, and the inversion. A thread that must wait is seen asleep before the test goes on;
+ * no test depends on how long anything takes.
  */
 #include "document.h"
 #include "sync/lockorder.h"
@@ -24,9 +24,10 @@ static bool write_locked(void)
 	return percpu_is_write_locked(&mp_mem_hotplug_lock);
 }
 
-TEST(doc_34_add_against_online, "device_hotplug_lock synchronises adding and removing against requests through the tree")
+TEST(doc_34_add_against_online,
+     "device_hotplug_lock synchronises adding and removing against requests through the tree")
 {
-	struct state_write online = { FIRST, "online_movable" };
+	struct state_write online = {FIRST, "online_movable"};
 	long second = SECOND;
 	struct worker writer, adder;
 
@@ -49,7 +50,7 @@ TEST(doc_34_add_against_online, "device_hotplug_lock synchronises adding and rem
 }
 
 static struct worker eager;
-static struct state_write eager_write = { FIRST, "online_movable" };
+static struct state_write eager_write = {FIRST, "online_movable"};
 
 static void online_at_once(const char *text, size_t size, void *arg)
 {
@@ -73,9 +74,10 @@ static void block_is_complete(struct listener *me, unsigned long action, struct 
 	CHECK_EQ(mp_stat("/sys/devices/system/memory/memory33", &entry), 0);
 }
 
-TEST(doc_35_online_after_add, "a block can be used by user space only once its memory has been added completely")
+TEST(doc_35_online_after_add,
+     "a block can be used by user space only once its memory has been added completely")
 {
-	struct listener a = { .hook = block_is_complete };
+	struct listener a = {.hook = block_is_complete};
 
 	machine_boot(NULL);
 	listen_as(&a, "A", 0);
@@ -100,8 +102,8 @@ static void stop_inside(struct listener *me, unsigned long action, struct memory
 
 TEST(doc_36_remove_waits, "when memory is removed nobody is in a critical section of its device")
 {
-	struct listener a = { .hook = stop_inside };
-	struct state_write online = { FIRST, "online" };
+	struct listener a = {.hook = stop_inside};
+	struct state_write online = {FIRST, "online"};
 	struct worker writer, remover;
 	long first = FIRST;
 
@@ -156,8 +158,8 @@ static long take_cpu_lock(void *arg)
 
 TEST(doc_37_against_cpu_hotplug, "memory hotplug is synchronised against CPU hotplug")
 {
-	struct listener a = { .hook = stop_inside };
-	struct state_write online = { FIRST, "online" };
+	struct listener a = {.hook = stop_inside};
+	struct state_write online = {FIRST, "online"};
 	struct worker writer, cpu;
 
 	sem_init(&callback_entered, 0, 0);
@@ -187,8 +189,8 @@ TEST(doc_37_against_cpu_hotplug, "memory hotplug is synchronised against CPU hot
 }
 
 /*
- * The race of the document: user space onlines a block as soon as it hears of it, while the adder still
- * creates others. Posted by the uevent of each new block, taken by the onliner.
+ * The race of the document: user space onlines a block as soon as it hears of it, while the adder
+ * still creates others. Posted by the uevent of each new block, taken by the onliner.
  */
 #define RACE_ROUNDS 250
 #define RACE_BLOCKS 4
@@ -221,7 +223,8 @@ static long online_and_offline(void *arg)
 	return 0;
 }
 
-TEST(LOCK_13, "adding against onlining what was just announced: no inversion, no hang, every write succeeds")
+TEST(LOCK_13,
+     "adding against onlining what was just announced: no inversion, no hang, every write succeeds")
 {
 	struct worker onliner;
 
@@ -241,7 +244,8 @@ TEST(LOCK_13, "adding against onlining what was just announced: no inversion, no
 }
 
 #ifdef MEMPLUG_DEBUG
-TEST(doc_38_without_the_lock, "without device_hotplug_lock the checker reports the inversion, and only that one")
+TEST(doc_38_without_the_lock,
+     "without device_hotplug_lock the checker reports the inversion, and only that one")
 {
 	struct memory_block *mem;
 
@@ -308,7 +312,8 @@ static void look_at_add(const char *text, size_t size, void *arg)
 	seen_in_add++;
 }
 
-TEST(doc_40_order_of_add, "adding takes mem_hotplug_lock first and creates the devices, visible at once, inside")
+TEST(doc_40_order_of_add,
+     "adding takes mem_hotplug_lock first and creates the devices, visible at once, inside")
 {
 	struct worker adder;
 	long first = FIRST;
@@ -327,9 +332,10 @@ TEST(doc_40_order_of_add, "adding takes mem_hotplug_lock first and creates the d
 	CHECK_STR(read_block(FIRST, "state"), "offline");
 }
 
-TEST(doc_42_device_online, "onlining and offlining through device_online() and device_offline() agrees with the tree")
+TEST(doc_42_device_online,
+     "onlining and offlining through device_online() and device_offline() agrees with the tree")
 {
-	struct state_write again = { FIRST, "offline" };
+	struct state_write again = {FIRST, "offline"};
 	struct memory_block *mem;
 	struct worker writer;
 
@@ -355,7 +361,7 @@ TEST(doc_42_device_online, "onlining and offlining through device_online() and d
 
 TEST(doc_43_online_type, "device_hotplug_lock protects online_type on its way to device_online()")
 {
-	struct state_write other = { FIRST, "online_movable" };
+	struct state_write other = {FIRST, "online_movable"};
 	struct memory_block *mem;
 	struct worker writer;
 
@@ -408,11 +414,12 @@ static long cycle(void *arg)
 	return 0;
 }
 
-TEST(doc_44_write_mode, "adding, removing, onlining and offlining hold mem_hotplug_lock in write mode: one at a time")
+TEST(doc_44_write_mode,
+     "adding, removing, onlining and offlining hold mem_hotplug_lock in write mode: one at a time")
 {
-	struct notifier_block a = { .notifier_call = exclusive };
+	struct notifier_block a = {.notifier_call = exclusive};
 	struct worker threads[3];
-	long blocks[3] = { SECOND, THIRD, FOURTH };
+	long blocks[3] = {SECOND, THIRD, FOURTH};
 
 	machine_boot(NULL);
 	CHECK_EQ(register_memory_notifier(&a), 0);
@@ -439,7 +446,8 @@ static long offline_block_0(void *arg)
 	return set_state(FIRST, "offline");
 }
 
-TEST(doc_45_read_mode, "memory does not vanish from code between get_online_mems() and put_online_mems()")
+TEST(doc_45_read_mode,
+     "memory does not vanish from code between get_online_mems() and put_online_mems()")
 {
 	struct worker offliner;
 	struct moving page;
@@ -474,15 +482,15 @@ TEST(doc_45_read_mode, "memory does not vanish from code between get_online_mems
 
 TEST(doc_45_all_four, "a reader holds back adding, onlining, offlining and removing alike")
 {
-	struct state_write online = { FIRST, "online" }, offline = { FIRST, "offline" };
+	struct state_write online = {FIRST, "online"}, offline = {FIRST, "offline"};
 	struct {
 		long (*run)(void *arg);
 		void *arg;
 	} operations[] = {
-		{ add_block, &online.block },
-		{ write_state, &online },
-		{ write_state, &offline },
-		{ remove_block, &online.block },
+		{add_block, &online.block},
+		{write_state, &online},
+		{write_state, &offline},
+		{remove_block, &online.block},
 	};
 
 	machine_boot(NULL);
@@ -512,7 +520,8 @@ static long read_beside_others(void *arg)
 	return 0;
 }
 
-TEST(doc_46_readers_beside_readers, "readers do not wait for each other, nor does an allocation for a writer")
+TEST(doc_46_readers_beside_readers,
+     "readers do not wait for each other, nor does an allocation for a writer")
 {
 	struct worker readers[4], offliner;
 	struct page *page;
