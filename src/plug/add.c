@@ -75,9 +75,21 @@ bool mhp_supports_memmap_on_memory(unsigned long size)
 
 /* ---- the machine's part, mem_hotplug_lock held ---- */
 
+/* Linux leaves the sections before the one that fails (ADD-10). */
+static int add_sections(struct addition *add)
+{
+	unsigned long pfn = PHYS_PFN(add->start), end = pfn + PHYS_PFN(add->size);
+	int ret = 0;
+
+	if (contract_is_document())
+		return sections_add(pfn, end - pfn, add->nid, false);
+	for (; pfn < end && !ret; pfn += PAGES_PER_SECTION)
+		ret = sections_add(pfn, PAGES_PER_SECTION, add->nid, false);
+	return ret;
+}
+
 static int arch_add(struct addition *add)
 {
-	unsigned long pfn = PHYS_PFN(add->start), nr = PHYS_PFN(add->size);
 	int ret;
 
 	ret = backing_add(add->start, add->size);
@@ -85,7 +97,7 @@ static int arch_add(struct addition *add)
 		return reason_set(MP_REASON_SYSTEM, ret, "backing",
 				  "add of 0x%llx+0x%llx refused: the host gives no mapping for it (error %d)",
 				  (unsigned long long)add->start, (unsigned long long)add->size, ret);
-	ret = sections_add(pfn, nr, add->nid, false);
+	ret = add_sections(add);
 	if (ret) {
 		backing_remove(add->start, add->size);
 		return reason_set(ret == -EEXIST ? MP_REASON_CONFLICT : MP_REASON_NO_MEMORY, ret,
@@ -196,11 +208,15 @@ static int check(struct addition *add)
 {
 	u64 block = memory_block_size_bytes();
 
-	if (!add->size || add->start % block || add->size % block)
+	if (!add->size || add->start % block || add->size % block) {
+		pr_err("adding 0x%llx+0x%llx fails, it is not whole blocks of 0x%llx",
+		       (unsigned long long)add->start, (unsigned long long)add->size,
+		       (unsigned long long)block);
 		return reason_set(MP_REASON_ARGUMENT, -EINVAL, "alignment",
 				  "add of 0x%llx+0x%llx refused: not whole blocks of 0x%llx",
 				  (unsigned long long)add->start, (unsigned long long)add->size,
 				  (unsigned long long)block);
+	}
 	if (add->flags & MHP_NID_IS_MGID) {
 		add->group = memory_group_find_by_id(add->nid);
 		if (!add->group)
