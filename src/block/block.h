@@ -26,6 +26,8 @@ extern struct bus_type memory_subsys;
 /* Registers /sys/devices/system/memory. 0 or -errno. */
 int memory_dev_init(u64 block_size);
 void memory_dev_exit(void);
+/* In a fork child: there are no blocks. */
+void memory_dev_forget(void);
 unsigned long memory_block_pages(void);
 unsigned long memory_block_id(const struct memory_block *mem);
 unsigned long memory_block_pfn(const struct memory_block *mem);
@@ -46,6 +48,8 @@ extern int (*memory_probe_hook)(u64 address);
 extern struct bus_type node_subsys;
 int node_dev_init(void);
 void node_dev_exit(void);
+/* In a fork child: there are no nodes. */
+void node_dev_forget(void);
 /* nodeN appears, with links to its CPUs. 0 or -errno. mem_hotplug_lock held. */
 int register_one_node(int nid);
 void unregister_one_node(int nid);

@@ -425,6 +425,13 @@ int memory_dev_init(u64 block_size)
 	return ret;
 }
 
+void memory_dev_forget(void)
+{
+	memset(&blocks, 0, sizeof(blocks));
+	memory_subsys.p = NULL;
+	memory_subsys.dev_root = NULL;
+}
+
 void memory_dev_exit(void)
 {
 	unsigned long id = 0;

@@ -145,6 +145,13 @@ int node_dev_init(void)
 	return subsys_register(&node_subsys, node_root_attrs);
 }
 
+void node_dev_forget(void)
+{
+	memset(&nodes, 0, sizeof(nodes));
+	node_subsys.p = NULL;
+	node_subsys.dev_root = NULL;
+}
+
 void node_dev_exit(void)
 {
 	int nid;

@@ -18,6 +18,8 @@ static struct {
 static void reset_after_fork(void)
 {
 	mutex_init(&groups.lock);
+	groups.table = NULL;
+	groups.size = 0;
 }
 
 __attribute__((constructor)) static void groups_at_start(void)

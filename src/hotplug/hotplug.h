@@ -34,6 +34,10 @@ bool event_in_callback(void);
 /* Inside a roll-back late vetoes do not count (REMOVE-13). This thread. */
 void event_ignore_late_veto(bool yes);
 
+/* ---- online.c ---- */
+/* In a fork child: the generic callback, nobody inside. */
+void online_page_callback_forget(void);
+
 /* ---- policy.c ---- */
 enum { ONLINE_POLICY_CONTIG_ZONES, ONLINE_POLICY_AUTO_MOVABLE };
 extern int online_policy;

@@ -14,6 +14,12 @@ static struct {
 	online_page_callback_t callback;
 } online_page = { .callback = generic_online_page };
 
+void online_page_callback_forget(void)
+{
+	mutex_init(&online_page.lock);
+	online_page.callback = generic_online_page;
+}
+
 void generic_online_page(struct page *page, unsigned int order)
 {
 	buddy_add_chunk(page, order);

@@ -43,6 +43,13 @@ static void reset_after_fork(void)
 	WRITE_ONCE(machine_booted, false);
 	mutex_init(&machine.lock);
 	nr_node_ids = 0;
+	memset(node_states, 0, sizeof(nodemask_t) * NR_NODE_STATES);
+	inject_tree_forget();
+	params_forget();
+	memory_dev_forget();
+	node_dev_forget();
+	online_page_callback_forget();
+	backing_forget();
 }
 
 __attribute__((constructor)) static void boot_at_start(void)

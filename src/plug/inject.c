@@ -30,6 +30,7 @@ static struct {
 	bool machine; /* between register and unregister of the tree */
 	struct mp_dir *dir; /* NULL: not loaded */
 	struct notifier_block block;
+	bool registered;
 	struct action actions[2];
 } inject = {
 	.lock = __MUTEX_INITIALIZER(inject),
@@ -120,8 +121,12 @@ static int load_locked(int priority)
 	error = make_files(base, &memory);
 	if (error)
 		return error;
+	/* The chain outlives the machine, so a fork child may have it there still. */
+	if (inject.registered)
+		unregister_memory_notifier(&inject.block);
 	inject.block.priority = priority;
 	error = register_memory_notifier(&inject.block);
+	inject.registered = !error;
 	if (error) {
 		tree_rmdir(memory);
 		return error;
@@ -137,6 +142,7 @@ static int unload_locked(void)
 	if (!inject.dir)
 		return inject.machine ? -ENOENT : -ENXIO;
 	unregister_memory_notifier(&inject.block);
+	inject.registered = false;
 	tree_rmdir(inject.dir);
 	inject.dir = NULL;
 	for (i = 0; i < ARRAY_SIZE(inject.actions); i++)
@@ -170,6 +176,17 @@ int inject_tree_register(void)
 	inject.machine = true;
 	mutex_unlock(&inject.lock);
 	return 0;
+}
+
+void inject_tree_forget(void)
+{
+	size_t i;
+
+	mutex_init(&inject.lock);
+	inject.machine = false;
+	inject.dir = NULL;
+	for (i = 0; i < ARRAY_SIZE(inject.actions); i++)
+		inject.actions[i].error = 0;
 }
 
 void inject_tree_unregister(void)

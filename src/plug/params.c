@@ -113,6 +113,12 @@ static const struct tree_attr *const module_attrs[] = {
 	&uevent_attr, &policy_attr, &ratio_attr, &numa_aware_attr, &memmap_attr, NULL,
 };
 
+void params_forget(void)
+{
+	mutex_init(&params.lock);
+	params.dir = NULL;
+}
+
 int params_register(void)
 {
 	struct mp_dir *parent;

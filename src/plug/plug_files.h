@@ -13,9 +13,13 @@ void proc_unregister(void);
 /* /sys/module/memory_hotplug */
 int params_register(void);
 void params_unregister(void);
+/* In a fork child: locks free, no files. */
+void params_forget(void);
 /* From here on mp_inject_load() may be called; unregister also unloads. */
 int inject_tree_register(void);
 void inject_tree_unregister(void);
+/* In a fork child: not loaded, injects nothing. */
+void inject_tree_forget(void);
 /* /sys/firmware/memmap: entries there are and those that come. */
 int firmware_map_register(void);
 void firmware_map_unregister(void);
