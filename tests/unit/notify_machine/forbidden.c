@@ -38,6 +38,7 @@ ACT(act_register)
 ACT(act_unregister)
 {
 	unregister_memory_notifier(&member);
+	barrier(); /* no tail call: this function is the call site */
 }
 
 ACT(act_get_online_mems)
@@ -87,6 +88,7 @@ ACT(act_remove_memory)
 ACT(act_remove_memory_locked)
 {
 	__remove_memory(33 * BLOCK_BYTES, BLOCK_BYTES);
+	barrier(); /* no tail call */
 }
 
 ACT(act_offline_and_remove)

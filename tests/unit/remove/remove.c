@@ -199,7 +199,7 @@ TEST(REMOVE_8, "removal notifies nobody and changes no span or count")
 	CHECK_EQ(set_state(HOT_BLOCK + 2, "online_movable"), 0);
 	CHECK_EQ(set_state(HOT_BLOCK + 2, "offline"), 0);
 	listen_as(&listener, "A", 0);
-	snprintf(zones, sizeof(zones), "%s", raw("/proc/zoneinfo"));
+	snprintf(zones, sizeof(zones), "%.16383s", raw("/proc/zoneinfo"));
 	CHECK_EQ(remove_blocks(HOT_BLOCK + 1, 2), 0);
 	CHECK_STR(raw("/proc/zoneinfo"), zones);
 	CHECK_STR(heard(), "");
