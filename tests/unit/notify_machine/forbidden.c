@@ -28,16 +28,21 @@ static void keep_page(struct page *page, unsigned int order)
 {
 }
 
+/* At the end of what only calls: a tail call would hide the caller. */
+#define NO_TAIL_CALL __asm__ volatile("")
+
 #define ACT(name) static __attribute__((noinline)) void name(void)
 
 ACT(act_register)
 {
 	CHECK_EQ(register_memory_notifier(&stranger), -EDEADLK);
+	barrier();
 }
 
 ACT(act_unregister)
 {
 	unregister_memory_notifier(&member);
+	NO_TAIL_CALL;
 	barrier(); /* no tail call: this function is the call site */
 }
 
@@ -45,86 +50,103 @@ ACT(act_get_online_mems)
 {
 	get_online_mems();
 	put_online_mems();
+	barrier();
 }
 
 ACT(act_set_callback)
 {
 	set_online_page_callback(keep_page);
 	restore_online_page_callback(keep_page);
+	barrier();
 }
 
 ACT(act_mem_hotplug_begin)
 {
 	mem_hotplug_begin();
 	mem_hotplug_done();
+	barrier();
 }
 
 ACT(act_add_memory)
 {
 	CHECK_EQ(add_memory(NODE, 50 * BLOCK_BYTES, BLOCK_BYTES, MHP_NONE), -EDEADLK);
+	barrier();
 }
 
 ACT(act_add_memory_locked)
 {
 	CHECK_EQ(__add_memory(NODE, 50 * BLOCK_BYTES, BLOCK_BYTES, MHP_NONE), -EDEADLK);
+	barrier();
 }
 
 ACT(act_add_memory_resource)
 {
 	CHECK_EQ(add_memory_resource(NODE, &range, MHP_NONE), -EDEADLK);
+	barrier();
 }
 
 ACT(act_add_driver_managed)
 {
 	CHECK_EQ(add_memory_driver_managed(NODE, 50 * BLOCK_BYTES, BLOCK_BYTES, "System RAM (x)",
 					   MHP_NONE), -EDEADLK);
+	barrier();
 }
 
 ACT(act_remove_memory)
 {
 	CHECK_EQ(remove_memory(33 * BLOCK_BYTES, BLOCK_BYTES), -EDEADLK);
+	barrier();
 }
 
 ACT(act_remove_memory_locked)
 {
 	__remove_memory(33 * BLOCK_BYTES, BLOCK_BYTES);
+	NO_TAIL_CALL;
 	barrier(); /* no tail call */
 }
 
 ACT(act_offline_and_remove)
 {
 	CHECK_EQ(offline_and_remove_memory(33 * BLOCK_BYTES, BLOCK_BYTES), -EDEADLK);
+	barrier();
 }
 
 ACT(act_device_online)
 {
 	CHECK_EQ(device_online(&other_block->dev), -EDEADLK);
+	barrier();
 }
 
 ACT(act_device_offline)
 {
 	CHECK_EQ(device_offline(&other_block->dev), -EDEADLK);
+	barrier();
 }
 
 ACT(act_write_state)
 {
 	CHECK_EQ(set_state(33, "online"), -EDEADLK);
+	barrier();
 }
 
 ACT(act_lock_device_hotplug)
 {
 	lock_device_hotplug();
+	NO_TAIL_CALL;
+	barrier();
 }
 
 ACT(act_try_online_node)
 {
 	CHECK_EQ(try_online_node(3), -EDEADLK);
+	barrier();
 }
 
 ACT(act_cpus_read_lock)
 {
 	cpus_read_lock();
 	cpus_read_unlock();
+	barrier();
 }
 
 ACT(act_memory_notify)
@@ -132,12 +154,15 @@ ACT(act_memory_notify)
 	struct memory_notify arg = { 0 };
 
 	memory_notify(MEM_GOING_ONLINE, &arg);
+	NO_TAIL_CALL;
 }
 
 ACT(act_pcp_disable)
 {
 	/* What whoever needs pcp_batch_high_lock would do. */
 	zone_pcp_disable(zone_of(NODE, ZONE_MOVABLE));
+	NO_TAIL_CALL;
+	barrier();
 }
 
 static struct {
