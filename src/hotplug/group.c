@@ -129,21 +129,34 @@ struct memory_group *memory_group_find_by_id(int mgid)
 	return group;
 }
 
+/* The next group with an id >= *id, which gets its id; NULL: no more. */
+static struct memory_group *group_from(int *id)
+{
+	struct memory_group *group = NULL;
+
+	mutex_lock(&groups.lock);
+	for (; *id < groups.size; (*id)++) {
+		group = groups.table[*id];
+		if (group)
+			break;
+	}
+	mutex_unlock(&groups.lock);
+	return group;
+}
+
+/* The lock is not held around fn, which may look groups up (GROUP-10). */
 int walk_dynamic_memory_groups(int nid, walk_memory_groups_func_t fn,
 			       struct memory_group *excluded, void *arg)
 {
+	struct memory_group *group;
 	int id, ret = 0;
 
-	mutex_lock(&groups.lock);
-	for (id = 0; id < groups.size && !ret; id++) {
-		struct memory_group *group = groups.table[id];
-
-		if (!group || group == excluded || !group->is_dynamic)
+	for (id = 0; !ret && (group = group_from(&id)); id++) {
+		if (group == excluded || !group->is_dynamic)
 			continue;
 		if (nid == NUMA_NO_NODE || group->nid == nid)
 			ret = fn(group, arg);
 	}
-	mutex_unlock(&groups.lock);
 	return ret;
 }
 

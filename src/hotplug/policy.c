@@ -106,12 +106,11 @@ static bool ratio_allows(int nid, struct memory_group *group, unsigned long want
  * page of the unit is not Movable; *pfn is left at the scan position (POLICY-17).
  */
 static bool dynamic_unit_allows(struct memory_group *group, unsigned long *pfn,
-				unsigned long nr_pages, unsigned long *wanted)
+				unsigned long *wanted)
 {
 	unsigned long unit = group->d.unit_pages;
 	unsigned long at = ALIGN_DOWN(*pfn, unit), end = at + unit, online = 0;
 
-	(void)nr_pages;
 	for (; at < end; at += PAGES_PER_SECTION) {
 		struct page *page = pfn_to_online_page(at);
 
@@ -132,6 +131,7 @@ static struct zone *auto_movable_zone_for(int nid, struct memory_group *group, u
 					  unsigned long nr_pages)
 {
 	unsigned long wanted = nr_pages, at = pfn;
+	unsigned long fallback_pages = nr_pages;
 
 	if (!READ_ONCE(auto_movable_ratio))
 		goto kernel;
@@ -140,8 +140,9 @@ static struct zone *auto_movable_zone_for(int nid, struct memory_group *group, u
 			goto kernel;
 		wanted = group->s.max_pages - group->present_movable_pages;
 	} else if (group && group->d.unit_pages != nr_pages) {
-		if (!dynamic_unit_allows(group, &at, nr_pages, &wanted))
+		if (!dynamic_unit_allows(group, &at, &wanted))
 			goto kernel;
+		fallback_pages = wanted;
 	}
 	if (!ratio_allows(NUMA_NO_NODE, group, wanted))
 		goto kernel;
@@ -149,7 +150,7 @@ static struct zone *auto_movable_zone_for(int nid, struct memory_group *group, u
 		goto kernel;
 	return zone_of(nid, ZONE_MOVABLE);
 kernel:
-	return kernel_zone_for(nid, at, nr_pages);
+	return kernel_zone_for(nid, at, fallback_pages);
 }
 
 struct zone *zone_for_pfn_range(int online_type, int nid, struct memory_group *group,
