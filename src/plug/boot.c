@@ -536,6 +536,9 @@ int mp_boot(const struct mp_desc *desc)
 		unlock_device_hotplug();
 		reason_set(ret == -ENOMEM ? MP_REASON_NO_MEMORY : MP_REASON_SYSTEM, ret, "boot",
 			   "boot refused: error %d; nothing is left of it", ret);
+		/* BOOT-1 */
+		if (!desc->document)
+			mp_fatal_at(__FILE__, __LINE__, "the machine cannot boot: error %d", ret);
 	}
 	ring_record(MP_RING_BOOT, (s64)memory_blocks_count(false), 0, ret, NULL);
 out:
