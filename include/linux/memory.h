@@ -65,8 +65,6 @@ struct memory_block {
 
 /* Block size in bytes, 0 without a machine. */
 unsigned long memory_block_size_bytes(void) MP_SYM(memory_block_size_bytes);
-/* Takes effect at the next boot. 0, or -EINVAL unless a power of two from one section to 64 GiB. */
-int set_memory_block_size_order(unsigned int order) MP_SYM(set_memory_block_size_order);
 
 /* Remembers under which text, file and line a block was registered (for reasons and timings). */
 int mp_register_memory_notifier_at(struct notifier_block *nb, const char *text, const char *file,

@@ -63,7 +63,7 @@ struct zone {
 	long lowmem_reserve[MAX_NR_ZONES];
 	int index;		  /* enum zone_type */
 	int node;
-	u32 id;			  /* index of this zone's lists in a thread's table */
+	u32 id;			  /* its lists' slot in a thread's table, less one */
 	int pcp_disabled;	  /* atomic: lists bypassed while a block leaves (BUDDY-9) */
 	struct pglist_data *zone_pgdat;
 	const char *name;
@@ -73,6 +73,7 @@ struct zone {
 	long managed_pages;		    /* atomic */
 	unsigned long nr_isolate_pageblock; /* atomic */
 	u32 search[MIGRATE_PCPTYPES];	    /* atomic: the part where a search for the type begins */
+	unsigned long pgalloc, pgfree;	    /* pages that left and came back; approximate, in batches */
 
 	/* Guarded by mem_hotplug_lock (write). */
 	unsigned long zone_start_pfn __aligned(64);
@@ -95,11 +96,10 @@ typedef struct pglist_data {
 	unsigned long node_present_pages;
 	short *fallback;	/* node ids, nearest first, nr_fallback of them; each atomic */
 	int nr_fallback;
-	/* The highest populated zone at or below each zone index, or MAX_NR_ZONES; atomic. */
-	u8 first_zone[MAX_NR_ZONES];
+	/* By the four zone bits of a request: id + 1 of the highest populated zone for it, or 0; atomic. */
+	u16 gfp_slot[16];
 	int nr_cpus;		/* CPUs of the node that are online, for ZONE-14; set by the CPU layer */
 	bool kswapd, kcompactd; /* would run here (NODE-12) */
-	unsigned long pgalloc, pgfree; /* statistics in batches, atomic */
 } pg_data_t;
 
 /* The data of a possible node, or NULL. Stays valid until mp_shutdown(). */
@@ -125,6 +125,24 @@ static inline unsigned long zone_managed_pages(const struct zone *zone)
 static inline bool zone_spans_pfn(const struct zone *zone, unsigned long pfn)
 {
 	return zone->zone_start_pfn <= pfn && pfn < zone_end_pfn(zone);
+}
+static inline unsigned long node_pgalloc(const pg_data_t *pgdat)
+{
+	unsigned long sum = 0;
+	int i;
+
+	for (i = 0; i < MAX_NR_ZONES; i++)
+		sum += READ_ONCE(pgdat->node_zones[i].pgalloc);
+	return sum;
+}
+static inline unsigned long node_pgfree(const pg_data_t *pgdat)
+{
+	unsigned long sum = 0;
+	int i;
+
+	for (i = 0; i < MAX_NR_ZONES; i++)
+		sum += READ_ONCE(pgdat->node_zones[i].pgfree);
+	return sum;
 }
 #define zone_idx(zone) ((zone)->index)
 #define zone_to_nid(zone) ((zone)->node)

@@ -23,7 +23,7 @@
 struct mp_prw_reader {
 	u32 depth; /* read sections that this thread is in */
 	u32 fast;  /* 0: not registered, or a writer is there; 1: nothing to check */
-	const void *site; /* where it entered last, for the report of a misuse */
+	const void *site; /* where it entered last, in code built with MEMPLUG_DEBUG */
 };
 
 struct percpu_rw_semaphore {
@@ -80,7 +80,9 @@ mp_prw_inline const void *mp_this_place(void)
 
 mp_prw_inline void mp_prw_enter(struct mp_prw_reader *r, struct percpu_rw_semaphore *sem)
 {
+#ifdef MEMPLUG_DEBUG
 	r->site = mp_this_place();
+#endif
 	__atomic_store_n(&r->depth, r->depth + 1, __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (unlikely(!__atomic_load_n(&r->fast, __ATOMIC_RELAXED)))

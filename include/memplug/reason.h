@@ -42,7 +42,7 @@ struct mp_reason {
 	char text[256];		/* one line: block, actor, next step */
 };
 
-/* The reason of the calling thread's last refused operation. 0, or -ENOENT. */
+/* The reason of the calling thread's last refused operation. 0, -ENOENT, or -EINVAL for NULL. */
 int mp_last_reason(struct mp_reason *reason);
 /* The last reason of a block, from any thread. 0, -ENOENT, -ENXIO. */
 int mp_block_reason(long block, struct mp_reason *reason);

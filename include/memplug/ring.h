@@ -40,6 +40,7 @@ struct mp_ring_record {
  * Copies the oldest record with seq >= *cursor and sets *cursor behind it.
  * 1: copied; 0: nothing there yet. Records that were overwritten are skipped
  * (seq shows the gap). *cursor 0 starts with the oldest. Never waits.
+ * -EINVAL: a NULL.
  */
 int mp_ring_read(uint64_t *cursor, struct mp_ring_record *record);
 /* "MEM_GOING_ONLINE" etc. for an event value, or "?". */

@@ -18,6 +18,8 @@ extern "C" {
 
 #define MP_ATTR_SIZE 4096
 
+/* Everywhere below, a NULL where something is needed is -EINVAL. */
+
 /*
  * Reads a whole file. Returns its length (at most size; the text is
  * NUL-terminated when it fits), or -ENOENT, -ENOTDIR, -ELOOP, -EACCES (no read

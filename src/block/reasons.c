@@ -40,6 +40,8 @@ int mp_block_reason(long block, struct mp_reason *reason)
 
 	if (!memory_block_size_bytes())
 		return -ENXIO;
+	if (!reason)
+		return -EINVAL;
 	mutex_lock(&kept.lock);
 	for (entry = kept.entry; entry < kept.entry + KEPT; entry++) {
 		if (entry->kind != MP_REASON_NONE && entry->block == block) {

@@ -125,5 +125,5 @@ unsigned long node_managed_pages(const pg_data_t *node)
 
 unsigned long node_allocations(const pg_data_t *node)
 {
-	return READ_ONCE(node->pgalloc);
+	return node_pgalloc(node);
 }

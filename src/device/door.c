@@ -77,8 +77,11 @@ ssize_t mp_read(const char *path, char *buf, size_t size)
 	struct tree_active active;
 	char page[MP_ATTR_SIZE], *heap;
 	ssize_t len;
-	int error = enter_file(path, READABLE, &active, &attr);
+	int error;
 
+	if (!buf && size)
+		return -EINVAL;
+	error = enter_file(path, READABLE, &active, &attr);
 	if (error)
 		return error;
 	len = show(active.dir, attr, page, &heap);
@@ -88,7 +91,8 @@ ssize_t mp_read(const char *path, char *buf, size_t size)
 			buf[len] = '\0';
 		else
 			len = (ssize_t)size;
-		memcpy(buf, heap ? heap : page, (size_t)len);
+		if (len)
+			memcpy(buf, heap ? heap : page, (size_t)len);
 	}
 	os_free(heap);
 	return len;
@@ -99,7 +103,8 @@ static size_t write_text(char *text, const char *buf, size_t count)
 {
 	if (count > MP_ATTR_SIZE)
 		count = MP_ATTR_SIZE;
-	memcpy(text, buf, count);
+	if (count)
+		memcpy(text, buf, count);
 	text[count] = '\0';
 	return count;
 }
@@ -118,6 +123,8 @@ ssize_t mp_write(const char *path, const char *buf, size_t count)
 	ssize_t done;
 	int error;
 
+	if (!buf && count)
+		return -EINVAL;
 	count = write_text(text, buf, count);
 	do {
 		error = enter_file(path, WRITABLE, &active, &attr);
@@ -132,7 +139,7 @@ ssize_t mp_write(const char *path, const char *buf, size_t count)
 
 int mp_write_string(const char *path, const char *text)
 {
-	ssize_t done = mp_write(path, text, strlen(text));
+	ssize_t done = text ? mp_write(path, text, strlen(text)) : -EINVAL;
 
 	return done < 0 ? (int)done : 0;
 }
@@ -146,6 +153,8 @@ int mp_open(const char *path, int flags, struct mp_file **result)
 	struct mp_file *file;
 	int error;
 
+	if (!result)
+		return -EINVAL;
 	*result = NULL;
 	if (access == O_ACCMODE)
 		return -EINVAL;
@@ -204,6 +213,8 @@ ssize_t mp_file_read(struct mp_file *file, char *buf, size_t count, off_t offset
 	struct tree_active active;
 	ssize_t done = 0;
 
+	if (!file || (!buf && count))
+		return -EINVAL;
 	if (file->flags == O_WRONLY)
 		return -EBADF;
 	if (offset < 0)
@@ -220,7 +231,8 @@ ssize_t mp_file_read(struct mp_file *file, char *buf, size_t count, off_t offset
 		done = (ssize_t)(file->len - (size_t)offset);
 		if ((size_t)done > count)
 			done = (ssize_t)count;
-		memcpy(buf, file->text + offset, (size_t)done);
+		if (done)
+			memcpy(buf, file->text + offset, (size_t)done);
 	}
 	mutex_unlock(&file->lock);
 	return done;
@@ -232,6 +244,8 @@ ssize_t mp_file_write(struct mp_file *file, const char *buf, size_t count)
 	struct tree_active active;
 	ssize_t done;
 
+	if (!file || (!buf && count))
+		return -EINVAL;
 	if (file->flags == O_RDONLY)
 		return -EBADF;
 	count = write_text(text, buf, count);

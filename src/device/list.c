@@ -44,6 +44,8 @@ int mp_stat(const char *path, struct mp_entry *entry)
 	struct item item = { 0 };
 	int error;
 
+	if (!entry)
+		return -EINVAL;
 	tree_lock();
 	error = tree_walk(path, false, &place);
 	if (!error) {
@@ -165,8 +167,11 @@ int mp_list(const char *path, int (*fn)(const struct mp_entry *entry, void *arg)
 	struct item *items;
 	size_t i, nr = 0;
 	bool entered = false;
-	int result = snapshot(path, &active, &items, &nr, &entered);
+	int result;
 
+	if (!fn)
+		return -EINVAL;
+	result = snapshot(path, &active, &items, &nr, &entered);
 	if (nr)
 		qsort(items, nr, sizeof(*items), by_name);
 	for (i = 0; i < nr; i++) {

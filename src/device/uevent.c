@@ -117,8 +117,11 @@ int uevent_send(const char *action, const char *devpath, const char *subsystem,
 
 int mp_uevent_listen(mp_uevent_fn fn, void *arg)
 {
-	struct listener *listener = os_alloc(sizeof(*listener));
+	struct listener *listener;
 
+	if (!fn)
+		return -EINVAL;
+	listener = os_alloc(sizeof(*listener));
 	if (!listener)
 		return -ENOMEM;
 	listener->fn = fn;

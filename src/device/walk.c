@@ -91,6 +91,8 @@ int tree_walk(const char *path, bool follow, struct tree_place *place)
 {
 	if (!tree_root)
 		return -ENXIO;
+	if (!path)
+		return -EINVAL;
 	if (*path != '/')
 		return -ENOENT;
 	return walk_from(place, path, follow, 0);

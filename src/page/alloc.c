@@ -25,10 +25,9 @@ static __always_inline void prepare_head(struct page *page, unsigned long flags,
 	__atomic_store_n(&page->flags, flags, __ATOMIC_RELAXED);
 	__atomic_store_n(&page->mapping, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&page->private, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&page->order, order, __ATOMIC_RELAXED);
 	__atomic_store_n(&page->owner, site, __ATOMIC_RELAXED);
 	/* Release: who sees the count sees the rest. */
-	__atomic_store_n(&page->_refcount, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(page_count_order(page), count_order(1, order), __ATOMIC_RELEASE);
 }
 
 void page_prepare(struct page *page, unsigned int order, gfp_t gfp, const void *site)
@@ -70,18 +69,34 @@ static unsigned long take_huge(struct page_thread *me, struct zone *zone, int ty
 	return take_order(zone, type, pageblock_order);
 }
 
+/* A run out of the pageblock that the thread has reserved anyway, or of the zone's lowest. */
+static unsigned long take_run(struct page_thread *me, struct zone *zone, int type, unsigned int order)
+{
+	struct page_lists *lists = me ? lists_get(me, zone) : NULL;
+	u32 reserved = lists ? lists->type[type].reserved : 0;
+	unsigned long pfn = ~0UL;
+
+	if (reserved)
+		pfn = pageblock_take_run(zone, reserved - 1, order, PB_RESERVED);
+	return pfn != ~0UL ? pfn : take_order(zone, type, order);
+}
+
 /* A pfn or ~0UL; `spare` pages may be taken before the watermark is reached. */
 static unsigned long zone_take(struct zone *zone, int type, unsigned int order, long spare)
 {
-	struct page_thread *me;
+	struct page_thread *me = page_thread_get();
 	unsigned long pfn;
 
-	if (order && order != pageblock_order)
-		return take_order(zone, type, order);
-	me = page_thread_get();
 	if (me)
 		asym_enter(me->thread);
-	pfn = order ? take_huge(me, zone, type) : take_single(me, zone, type, spare);
+	if (!order)
+		pfn = take_single(me, zone, type, spare);
+	else if (order < pageblock_order)
+		pfn = take_run(me, zone, type, order);
+	else if (order == pageblock_order)
+		pfn = take_huge(me, zone, type);
+	else
+		pfn = take_order(zone, type, order);
 	if (me)
 		asym_leave(me->thread);
 	return pfn;
@@ -197,65 +212,96 @@ struct page *alloc_pages_mask(int nid, gfp_t gfp, unsigned int order, const node
 	return pfn_to_page(pfn);
 }
 
-/* ---- allocation ---- */
+/* ---- the fast paths: one list, one descriptor ---- */
 
-static __always_inline struct page *alloc_fast(int nid, gfp_t gfp, unsigned int order,
-					       const void *site)
+/* asym_enter() that gives up when somebody wants the owner to stay out; asym_leave() either way. */
+static __always_inline bool fast_enter(struct sync_thread *self)
 {
-	struct page_thread *me = &page_self;
-	struct page_lists *lists = NULL;
-	unsigned long pfn = ~0UL;
-	pg_data_t *pgdat;
+	__atomic_store_n(&self->busy, 1, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (unlikely(__atomic_load_n(&self->stop, __ATOMIC_RELAXED)))
+		return false;
+	mp_tsan_acquire(&self->busy);
+	return true;
+}
 
-	if (unlikely(!me->thread || (order && order != pageblock_order)))
-		goto slow;
-	if (nid == NUMA_NO_NODE)
-		nid = READ_ONCE(page_layer.default_nid);
-	pgdat = node_data(nid);
-	if (unlikely(!pgdat))
-		goto slow;
-	asym_enter(me->thread);
-	if (likely(me->zones)) {
-		unsigned int zone = READ_ONCE(pgdat->first_zone[page_layer.gfp_zone[gfp & 15]]);
+/* The half of asym_leave() before its test; true: the other half is due. */
+static __always_inline bool fast_leave(struct sync_thread *self)
+{
+	mp_tsan_release(&self->busy);
+	__atomic_store_n(&self->busy, 0, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return unlikely(__atomic_load_n(&self->stop, __ATOMIC_RELAXED));
+}
 
-		if (likely(zone < MAX_NR_ZONES))
-			lists = me->zones[(unsigned int)nid * MAX_NR_ZONES + zone];
-	}
-	if (likely(lists)) {
+static __attribute__((noinline, cold)) struct page *leave_with_page(struct page *page)
+{
+	asym_leave_slow(page_self.thread);
+	return page;
+}
+
+static __attribute__((noinline)) struct page *alloc_slow(int nid, gfp_t gfp, unsigned int order,
+							 const void *site)
+{
+	return alloc_pages_mask(nid, gfp, order, NULL, site);
+}
+
+static __attribute__((noinline)) struct page *leave_alloc_slow(int nid, gfp_t gfp, unsigned int order,
+							       const void *site)
+{
+	asym_leave(page_self.thread);
+	return alloc_pages_mask(nid, gfp, order, NULL, site);
+}
+
+/* `slots`: page_layer.gfp_slot or the node's. */
+static __always_inline struct page *alloc_fast(const u16 *slots, int nid, gfp_t gfp,
+					       unsigned int order, const void *site)
+{
+	struct sync_thread *self = page_self.thread;
+	struct page_lists *lists;
+	struct page *page;
+	u32 pfn;
+
+	if (unlikely(!self || (order && order != pageblock_order) || (gfp & __GFP_ZERO)))
+		return alloc_slow(nid, gfp, order, site);
+	if (unlikely(!fast_enter(self)))
+		return leave_alloc_slow(nid, gfp, order, site);
+	lists = page_self.lists[READ_ONCE(slots[gfp & 15])];
+	if (unlikely(!lists))
+		return leave_alloc_slow(nid, gfp, order, site);
+	if (likely(!order)) {
 		struct page_list *list = &lists->type[request_type(gfp)];
 
-		if (!order && likely(list->count))
-			pfn = list->pfn[--list->count];
-		else if (order && lists->huge_count)
-			pfn = lists->huge[--lists->huge_count];
+		if (unlikely(!list->count))
+			return leave_alloc_slow(nid, gfp, order, site);
+		pfn = list->pfn[--list->count];
+	} else {
+		if (unlikely(!lists->huge_count || (gfp & __GFP_COMP)))
+			return leave_alloc_slow(nid, gfp, order, site);
+		pfn = lists->huge[--lists->huge_count];
 	}
-	asym_leave(me->thread);
-	if (likely(pfn != ~0UL)) {
-		struct page *page = pfn_to_page(pfn);
-
-		if (likely(!order && !(gfp & __GFP_ZERO)))
-			prepare_head(page, 0, 0, site);
-		else
-			page_prepare(page, order, gfp, site);
-		return page;
-	}
-slow:
-	return alloc_pages_mask(nid, gfp, order, NULL, site);
+	page = pfn_to_page(pfn);
+	prepare_head(page, order ? BIT(PG_buddy_head) : 0, order, site);
+	return fast_leave(self) ? leave_with_page(page) : page;
 }
 
 struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 {
-	return alloc_fast(nid, gfp, order, __builtin_return_address(0));
+	pg_data_t *pgdat = node_data(nid);
+
+	return alloc_fast(pgdat ? pgdat->gfp_slot : page_layer.gfp_slot, nid,
+			  pgdat || nid == NUMA_NO_NODE ? gfp : gfp | __GFP_ZERO, order,
+			  __builtin_return_address(0));
 }
 
 struct page *alloc_pages(gfp_t gfp, unsigned int order)
 {
-	return alloc_fast(NUMA_NO_NODE, gfp, order, __builtin_return_address(0));
+	return alloc_fast(page_layer.gfp_slot, NUMA_NO_NODE, gfp, order, __builtin_return_address(0));
 }
 
 unsigned long __get_free_pages(gfp_t gfp, unsigned int order)
 {
-	struct page *page = alloc_fast(NUMA_NO_NODE, gfp & ~__GFP_HIGHMEM, order,
+	struct page *page = alloc_fast(page_layer.gfp_slot, NUMA_NO_NODE, gfp & ~__GFP_HIGHMEM, order,
 				       __builtin_return_address(0));
 
 	return page ? (unsigned long)page_address(page) : 0;
@@ -263,29 +309,13 @@ unsigned long __get_free_pages(gfp_t gfp, unsigned int order)
 
 unsigned long get_zeroed_page(gfp_t gfp)
 {
-	struct page *page = alloc_fast(NUMA_NO_NODE, (gfp & ~__GFP_HIGHMEM) | __GFP_ZERO, 0,
+	struct page *page = alloc_slow(NUMA_NO_NODE, (gfp & ~__GFP_HIGHMEM) | __GFP_ZERO, 0,
 				       __builtin_return_address(0));
 
 	return page ? (unsigned long)page_address(page) : 0;
 }
 
 /* ---- free ---- */
-
-/* Inside the asym section: onto one of the thread's lists. */
-static __always_inline void list_push(struct page_lists *lists, unsigned long pfn, u32 word)
-{
-	struct page_list *list = &lists->type[pb_type(word)];
-
-	if (likely((pfn >> page_layer.section_order) < list->keep)) {
-		if (unlikely(list->count == LIST_CAPACITY))
-			list_flush_bottom(list, LIST_BATCH);
-		list->pfn[list->count++] = (u32)pfn;
-		return;
-	}
-	if (unlikely(list->away_count == AWAY_CAPACITY))
-		list_flush_away(list);
-	list->away[list->away_count++] = (u32)pfn;
-}
 
 static void clear_tails(struct page *page, unsigned int order)
 {
@@ -297,43 +327,51 @@ static void clear_tails(struct page *page, unsigned int order)
 	}
 }
 
-static void huge_free(struct page_thread *me, struct zone *zone, unsigned long pfn)
+/*
+ * Puts pages without a reference onto the thread's lists; false when they must
+ * go back to their pageblock. Read inside the section: whoever isolates or
+ * switches off visits after it.
+ */
+static bool list_free(struct page_lists *lists, unsigned long pfn, unsigned int order, u32 word,
+		      const struct zone *zone)
 {
-	struct page_lists *lists;
+	struct page_list *list = &lists->type[pb_type(word)];
 
-	if (!me || !zone)
-		goto direct;
-	asym_enter(me->thread);
-	lists = lists_get(me, zone);
-	/* Read inside the section: whoever isolates or switches off visits after it. */
-	if (lists && lists->huge_count < HUGE_CAPACITY && !READ_ONCE(zone->pcp_disabled) &&
-	    !(pb_load(pfn >> pageblock_order) & PB_ISOLATED)) {
+	if (READ_ONCE(zone->pcp_disabled) || (word & PB_ISOLATED))
+		return false;
+	if (order) {
+		if (lists->huge_count == HUGE_CAPACITY)
+			return false;
 		lists->huge[lists->huge_count++] = (u32)pfn;
-		asym_leave(me->thread);
-		return;
+		return true;
 	}
-	asym_leave(me->thread);
-direct:
-	pageblock_free_whole(pfn >> pageblock_order);
+	if (pfn < list->keep) {
+		if (list->count == LIST_CAPACITY)
+			list_flush_bottom(list, LIST_BATCH);
+		list->pfn[list->count++] = (u32)pfn;
+		return true;
+	}
+	if (list->away_count == AWAY_CAPACITY)
+		list_flush_away(list);
+	list->away[list->away_count++] = (u32)pfn;
+	return true;
 }
 
-static bool single_free(struct page_thread *me, struct zone *zone, unsigned long pfn)
+static void free_pages_of(unsigned long pfn, unsigned int order)
 {
+	struct zone *zone = pfn_zone(pfn);
+	struct page_thread *me = page_thread_get();
 	struct page_lists *lists;
-	u32 word;
+	bool done = false;
 
-	if (!me || !zone)
-		return false;
-	asym_enter(me->thread);
-	lists = lists_get(me, zone);
-	word = pb_load(pfn >> pageblock_order);
-	if (!lists || READ_ONCE(zone->pcp_disabled) || (word & (PB_ISOLATED | PB_HUGE))) {
+	if (me && zone && (!order || order == pageblock_order)) {
+		asym_enter(me->thread);
+		lists = lists_get(me, zone);
+		done = lists && list_free(lists, pfn, order, pb_load(pfn >> pageblock_order), zone);
 		asym_leave(me->thread);
-		return false;
 	}
-	list_push(lists, pfn, word);
-	asym_leave(me->thread);
-	return true;
+	if (!done)
+		pages_free_direct(pfn, order);
 }
 
 void page_free(struct page *page)
@@ -341,7 +379,6 @@ void page_free(struct page *page)
 	unsigned long pfn = page_to_pfn(page);
 	unsigned int order = READ_ONCE(page->order);
 	unsigned long flags = READ_ONCE(page->flags);
-	struct zone *zone = pfn_zone(pfn);
 
 	if (WARN(flags & (BIT(PG_locked) | BIT(PG_isolated)),
 		 "page 0x%lx is freed while it is %s", pfn,
@@ -356,75 +393,92 @@ void page_free(struct page *page)
 	if (order && (READ_ONCE(page[1].flags) & BIT(PG_tail)))
 		clear_tails(page, order);
 	page_clear(page);
-	if (!order) {
-		if (!single_free(page_thread_get(), zone, pfn))
-			pages_free_direct(pfn, 0);
-		return;
-	}
-	if (order == pageblock_order)
-		huge_free(page_thread_get(), zone, pfn);
-	else
-		pages_free_direct(pfn, order);
+	free_pages_of(pfn, order);
 }
 
 /*
- * The last reference to a single page, dropped without an atomic instruction:
- * right as long as nobody can take one without holding one, that is outside
- * isolated pageblocks and before anybody began to speculate (pageref.c).
+ * The last reference, dropped without an atomic instruction: right as long as
+ * nobody can take one without holding one, that is outside isolated pageblocks
+ * and before anybody began to speculate (pageref.c), after which free_lists
+ * has none.
  */
-static __always_inline bool free_fast(struct page *page)
+static __always_inline bool free_fast(struct page *page, unsigned int order, bool *leave)
 {
-	struct page_thread *me = &page_self;
+	struct sync_thread *self = page_self.thread;
 	unsigned long pfn = page_to_pfn(page);
 	struct page_lists *lists;
-	struct zone *zone;
+	struct page_list *list;
 	u32 word;
 
-	if (unlikely(!me->thread))
+	*leave = false;
+	if (unlikely(!self))
 		return false;
-	zone = READ_ONCE(pfn_section(pfn)->zone);
-	if (unlikely(!zone))
+	*leave = true;
+	if (unlikely(!fast_enter(self)))
 		return false;
-	asym_enter(me->thread);
 	word = __atomic_load_n(pb_word(pfn >> pageblock_order), __ATOMIC_RELAXED);
-	if (unlikely(!me->zones || !(lists = me->zones[zone->id]) ||
-		     __atomic_load_n(&page->_refcount, __ATOMIC_ACQUIRE) != 1 ||
-		     (READ_ONCE(page->flags) | READ_ONCE(page->order)) ||
-		     (word & (PB_ISOLATED | PB_HUGE)) || READ_ONCE(zone->pcp_disabled) ||
-		     READ_ONCE(page_layer.speculation))) {
-		asym_leave(me->thread);
+	lists = page_self.free_lists[word >> PB_ZONE_SHIFT];
+	if (unlikely(!lists || (word & PB_ISOLATED) ||
+		     /* Acquire pairs with the other holders' drops. */
+		     __atomic_load_n(page_count_order(page), __ATOMIC_ACQUIRE) != count_order(1, order) ||
+		     READ_ONCE(page->flags) != (order ? BIT(PG_buddy_head) : 0)))
 		return false;
+	list = &lists->type[pb_type(word)];
+	if (unlikely(order)) {
+		/* keep is 0 while the lists are switched off. */
+		if (order != pageblock_order || !list->keep || lists->huge_count == HUGE_CAPACITY ||
+		    (READ_ONCE(page[1].flags) & BIT(PG_tail)))
+			return false;
+		lists->huge[lists->huge_count++] = (u32)pfn;
+	} else {
+		if (unlikely(pfn >= list->keep || list->count == LIST_CAPACITY))
+			return false;
+		list->pfn[list->count++] = (u32)pfn;
 	}
-	page_clear(page);
-	list_push(lists, pfn, word);
-	asym_leave(me->thread);
+	__atomic_store_n(&page->mapping, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&page->flags, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(page_count_order(page), 0, __ATOMIC_RELEASE);
+	*leave = false;
+	if (fast_leave(self))
+		asym_leave_slow(self);
 	return true;
 }
 
-static void free_slow(struct page *page, unsigned int order)
+/* `leave`: still inside the asym section. */
+static __attribute__((noinline)) void free_slow(struct page *page, unsigned int order, bool leave)
 {
 	unsigned int stored = READ_ONCE(page->order);
 
+	if (leave)
+		asym_leave(page_self.thread);
 	/* Of a page with more references the last one frees as much as was allocated. */
 	WARN(stored != order && page_count(page) == 1, "page 0x%lx of order %u is freed with order %u",
 	     page_to_pfn(page), stored, order);
-	put_page(page);
+	if (put_page_testzero(page))
+		page_free(page);
 }
 
 void __free_pages(struct page *page, unsigned int order)
 {
-	if (likely(!order && free_fast(page)))
+	bool leave;
+
+	if (likely(free_fast(page, order, &leave)))
 		return;
-	free_slow(page, order);
+	free_slow(page, order, leave);
+}
+
+void put_page(struct page *page)
+{
+	bool leave;
+
+	page = compound_head(page);
+	if (likely(free_fast(page, 0, &leave)))
+		return;
+	free_slow(page, READ_ONCE(page->order), leave);
 }
 
 void free_pages(unsigned long addr, unsigned int order)
 {
 	if (addr)
 		__free_pages(virt_to_page(addr), order);
-}
-
-bool page_put_fast(struct page *page)
-{
-	return free_fast(page);
 }

@@ -22,6 +22,11 @@ void mask_range(u64 *mask, unsigned int first, unsigned int n)
 
 static void count_free(struct zone_part *part, struct zone *zone, long n)
 {
+	/* Neighbours of nr_free, which is ours to write just now; a lost step does no harm. */
+	if (n < 0)
+		WRITE_ONCE(zone->pgalloc, READ_ONCE(zone->pgalloc) + (unsigned long)-n);
+	else
+		WRITE_ONCE(zone->pgfree, READ_ONCE(zone->pgfree) + (unsigned long)n);
 	__atomic_fetch_add(&zone->nr_free, n, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&part->nr_free, (u32)n, __ATOMIC_RELAXED);
 }
@@ -38,8 +43,8 @@ static unsigned int reserve(struct zone *zone, unsigned long pb, unsigned int le
 		if ((old & PB_ISOLATED) || n < least || (old & must_be) != must_be)
 			return 0;
 		/* Acquire pairs with the release of pageblock_free(): clear bits are seen. */
-	} while (!__atomic_compare_exchange_n(word, &old, old + n, true, __ATOMIC_ACQUIRE,
-					      __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(word, &old, pb_touched(old + n, zone), true,
+					      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
 	count_free(pfn_part(pb << pageblock_order), zone, -(long)n);
 	return n;
 }
@@ -146,13 +151,13 @@ static long claim_long_run(u64 *bits, unsigned int order)
 	return -1;
 }
 
-unsigned long pageblock_take_run(struct zone *zone, unsigned long pb, unsigned int order)
+unsigned long pageblock_take_run(struct zone *zone, unsigned long pb, unsigned int order, u32 must_be)
 {
 	u64 *bits = page_layer.bits[pb];
 	unsigned int n = 1u << order;
 	long at;
 
-	if (!reserve(zone, pb, n, n, 0))
+	if (!reserve(zone, pb, n, n, must_be))
 		return ~0UL;
 	at = order < 6 ? claim_short_run(bits, order) : claim_long_run(bits, order);
 	if (at < 0) {
@@ -169,7 +174,8 @@ bool pageblock_take_whole(struct zone *zone, unsigned long pb, bool steal)
 	do {
 		if (pb_used(old) || (old & PB_ISOLATED) || ((old & PB_RESERVED) && !steal))
 			return false;
-	} while (!__atomic_compare_exchange_n(word, &old, old + PB_PAGES + PB_HUGE, true,
+	} while (!__atomic_compare_exchange_n(word, &old,
+					      pb_touched(old + PB_PAGES + PB_HUGE, zone), true,
 					      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
 	count_free(pfn_part(pb << pageblock_order), zone, -(long)PB_PAGES);
 	return true;
@@ -219,8 +225,8 @@ bool pageblock_claim(unsigned long pb, unsigned int first, unsigned int n)
 	do {
 		if (pb_free(old) < n || (old & PB_HUGE))
 			return false;
-	} while (!__atomic_compare_exchange_n(word, &old, old + n, true, __ATOMIC_ACQUIRE,
-					      __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(word, &old, zone ? pb_touched(old + n, zone) : old + n,
+					      true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
 	/* Before the part is listed its pages are nobody's free pages. */
 	if (!(old & PB_ISOLATED) && READ_ONCE(part->zone))
 		count_free(part, zone, -(long)n);
@@ -279,7 +285,7 @@ void buddy_materialize_range(unsigned long pfn, unsigned long nr_pages)
 
 	for (pb = pfn >> pageblock_order; pb < end >> pageblock_order; pb++) {
 		memset(page_layer.bits[pb], 0xff, sizeof(page_layer.bits[pb]));
-		__atomic_store_n(pb_word(pb), PB_PAGES, __ATOMIC_RELEASE);
+		__atomic_store_n(pb_word(pb), pb_touched(PB_PAGES, pfn_zone(pfn)), __ATOMIC_RELEASE);
 	}
 	for (; pfn < end; pfn++) {
 		__atomic_store_n(&pfn_to_page(pfn)->flags, BIT(PG_reserved), __ATOMIC_RELAXED);
@@ -344,7 +350,8 @@ static void open_part(struct zone *zone, struct zone_part *part, bool dirty)
 	}
 	mutex_lock(&zone->lock);
 	part_insert(zone, part);
-	count_free(part, zone, (long)free);
+	__atomic_fetch_add(&zone->nr_free, (long)free, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&part->nr_free, free, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&zone->nr_isolate_pageblock, isolated, __ATOMIC_RELAXED);
 	mutex_unlock(&zone->lock);
 }

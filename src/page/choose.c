@@ -130,9 +130,9 @@ static bool part_may_have(const struct zone_part *part, int type)
 	return type == MIGRATE_MOVABLE || READ_ONCE(part->nr_type[type]);
 }
 
-static void mark_dirty(unsigned long pb, u32 flags)
+static void mark_dirty(unsigned long pb)
 {
-	section_set(pfn_section(pb << pageblock_order), SECTION_DIRTY | flags);
+	section_set(pfn_section(pb << pageblock_order), SECTION_DIRTY);
 }
 
 /* ---- single pages ---- */
@@ -198,7 +198,7 @@ unsigned long choose_pageblock(struct zone *zone, int type)
 		pb = convert_free(zone, type, PB_RESERVED);
 	mutex_unlock(&zone->lock);
 	if (pb != ~0UL)
-		mark_dirty(pb, 0);
+		mark_dirty(pb);
 	return pb;
 }
 
@@ -220,7 +220,7 @@ static unsigned int take_scattered(struct zone *zone, int type, bool sharing, un
 			if (!pageblock_in(part, pb) || (word & PB_ISOLATED) || !pb_free(word) ||
 			    (pb_type(word) != type) != sharing)
 				continue;
-			mark_dirty(pb, 0);
+			mark_dirty(pb);
 			got += pageblock_take(zone, pb, n - got, 0, pfn + got);
 			if (sharing && got)
 				return got; /* a few pages each time: it is the last resort */
@@ -266,8 +266,8 @@ static unsigned long take_run(struct zone *zone, int type, unsigned int order, b
 			    pb_free(word) < 1u << order || (pb_type(word) != type) != sharing)
 				continue;
 			/* Before the claim: whoever clears the tables later must know. */
-			mark_dirty(pb, SECTION_TAILS);
-			pfn = pageblock_take_run(zone, pb, order);
+			mark_dirty(pb);
+			pfn = pageblock_take_run(zone, pb, order, 0);
 			if (pfn != ~0UL)
 				return pfn;
 		}
@@ -283,8 +283,8 @@ static unsigned long take_run_any(struct zone *zone, int type, unsigned int orde
 		return pfn;
 	pb = convert_free(zone, type, 0);
 	if (pb != ~0UL) {
-		mark_dirty(pb, SECTION_TAILS);
-		pfn = pageblock_take_run(zone, pb, order);
+		mark_dirty(pb);
+		pfn = pageblock_take_run(zone, pb, order, 0);
 		if (pfn != ~0UL)
 			return pfn;
 	}
@@ -324,7 +324,7 @@ static unsigned long take_whole(struct zone *zone, int type, unsigned int order,
 			continue;
 		for (pb = ALIGN(part_first(part), (unsigned long)count); pb < part_end(part);
 		     pb += count) {
-			mark_dirty(pb, SECTION_TAILS);
+			mark_dirty(pb);
 			if (!take_whole_at(zone, part, pb, count, steal))
 				continue;
 			for (i = 0; i < count; i++)

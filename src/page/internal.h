@@ -23,6 +23,7 @@
 #define PB_ISOLATED (1u << 12)
 #define PB_HUGE (1u << 13)     /* allocated as a whole: its bits are clear */
 #define PB_RESERVED (1u << 14) /* some thread allocates from it */
+#define PB_ZONE_SHIFT 16       /* zone->id + 1, written when pages are first taken; 0: never */
 #define PB_PAGES 512u
 #define PB_WORDS 8
 
@@ -37,6 +38,11 @@ static inline unsigned int pb_free(u32 word)
 static inline int pb_type(u32 word)
 {
 	return (int)((word & PB_TYPE_MASK) >> PB_TYPE_SHIFT) ^ MIGRATE_MOVABLE;
+}
+/* The word of a pageblock of `zone` from which pages were taken: its descriptors are used. */
+static inline u32 pb_touched(u32 word, const struct zone *zone)
+{
+	return (word & ((1u << PB_ZONE_SHIFT) - 1)) | (zone->id + 1) << PB_ZONE_SHIFT;
 }
 static inline u32 pb_with_type(u32 word, int type)
 {
@@ -80,6 +86,7 @@ struct page_layer {
 	int default_nid;  /* atomic: where NUMA_NO_NODE begins, -1: nowhere */
 	u8 gfp_type[4];	  /* atomic: migratetype by __GFP_MOVABLE and __GFP_RECLAIMABLE */
 	u8 gfp_zone[16];  /* highest zone by the four zone bits of a request */
+	u16 gfp_slot[16]; /* atomic: slot of the first zone, for requests without a node */
 	int nr_nodes;
 	pg_data_t **nodes;
 	u32 zonelist_generation; /* atomic, raised by build_all_zonelists() */
@@ -102,31 +109,43 @@ extern struct page_layer page_layer;
 
 #define LIST_CAPACITY 128 /* order-0 pages that can be handed out again */
 #define LIST_BATCH 64
-#define AWAY_CAPACITY 64 /* freed pages that go back to their pageblocks */
+#define AWAY_CAPACITY 124 /* freed pages that go back to their pageblocks */
 #define HUGE_CAPACITY 4
 
 struct page_list {
 	u32 count, away_count;
 	u32 reserved; /* pageblock + 1 from which the list is refilled, 0: none */
-	u32 keep;     /* freed pages of sections below this number are handed out again */
+	u32 keep;     /* freed pages below this pfn are handed out again; 0 while switched off */
 	u32 pfn[LIST_CAPACITY];
 	u32 away[AWAY_CAPACITY];
 };
+/* A list's offset is then its type's bits in the pageblock's word, MIGRATE_MOVABLE apart. */
+_Static_assert(sizeof(struct page_list) == 1u << PB_TYPE_SHIFT, "one type after the other");
 struct page_lists {
 	struct page_list type[MIGRATE_PCPTYPES];
 	u32 huge_count;
 	u32 huge[HUGE_CAPACITY]; /* pfns of order-9 pages, of any type */
 };
-/* The owner touches it inside an asym section, anybody else through asym_visit_all(). */
+/*
+ * The owner touches it inside an asym section, anybody else through
+ * asym_visit_all(). Both tables are indexed by slots: a zone's id + 1, and 0,
+ * where there is never a list. They always point somewhere: to a table of
+ * nothing while there are no lists, and the second one also as long as frees
+ * must be atomic (pageref.c).
+ */
 struct page_thread {
-	struct sync_thread *thread; /* NULL: not known, or gone */
-	struct page_lists **zones;  /* by zone->id */
-	u32 nr_zones;
+	struct sync_thread *thread;	 /* NULL: not known, or gone */
+	struct page_lists **lists;	 /* for allocation */
+	struct page_lists **free_lists; /* for frees of last references */
+	u32 nr_slots;
 };
+#define ZONE_SLOTS (MAX_NUMNODES * MAX_NR_ZONES + 1)
+extern struct page_lists *const page_no_lists[ZONE_SLOTS];
 extern __thread struct page_thread page_self __attribute__((tls_model("initial-exec")));
 
 /* ---- tables ---- */
 
+/* Neighbours' words lie in different cache lines: threads allocate from neighbours. */
 static inline u32 *pb_word(unsigned long pb)
 {
 	return &page_layer.words[pb];
@@ -134,7 +153,7 @@ static inline u32 *pb_word(unsigned long pb)
 /* Acquire pairs with the release of whoever changed the word: bits and descriptors follow it. */
 static inline u32 pb_load(unsigned long pb)
 {
-	return __atomic_load_n(&page_layer.words[pb], __ATOMIC_ACQUIRE);
+	return __atomic_load_n(pb_word(pb), __ATOMIC_ACQUIRE);
 }
 static inline struct mem_section *pfn_section(unsigned long pfn)
 {
@@ -198,10 +217,10 @@ unsigned long next_used(unsigned long pfn, unsigned long end, unsigned long *ste
 
 /* ---- pageblocks (buddy.c): no lock, except where said ---- */
 
-/* Up to n single pages, ascending, none when it is isolated or, with `must_be`, lacks these flags. */
+/* Up to n single pages, ascending; none when it is isolated or, with `must_be`, lacks these flags. */
 unsigned int pageblock_take(struct zone *zone, unsigned long pb, unsigned int n, u32 must_be, u32 *pfn);
 /* 2^order naturally aligned pages, order 1 to 8: pfn or ~0UL. */
-unsigned long pageblock_take_run(struct zone *zone, unsigned long pb, unsigned int order);
+unsigned long pageblock_take_run(struct zone *zone, unsigned long pb, unsigned int order, u32 must_be);
 /* All of a free pageblock; with `steal` also one that a thread reserved. */
 bool pageblock_take_whole(struct zone *zone, unsigned long pb, bool steal);
 void pageblock_free(unsigned long pb, const u64 *mask, unsigned int n);
@@ -246,6 +265,8 @@ static inline bool pageblock_in(const struct zone_part *part, unsigned long pb)
 struct page_thread *page_thread_get(void);
 /* The thread's lists of a zone, made at first; NULL when memory is short. Inside the asym section. */
 struct page_lists *lists_get(struct page_thread *me, struct zone *zone);
+/* From now on nobody drops a last reference without an atomic instruction. */
+void lists_free_atomically(void);
 /* Fills an empty list with at most `most` pages; true when there are some. */
 bool list_refill(struct page_list *list, struct zone *zone, int type, long most);
 void list_flush_bottom(struct page_list *list, unsigned int n);
@@ -263,8 +284,6 @@ struct page *alloc_pages_mask(int nid, gfp_t gfp, unsigned int order, const node
 			      const void *site);
 /* The last reference is gone: back to the allocator. */
 void page_free(struct page *page);
-/* Drops the only reference of a single page that goes to the thread's lists; false: the long way. */
-bool page_put_fast(struct page *page);
 /* get_page_unless_zero() for pages of a range that was isolated and then visited. */
 bool page_get_isolated(struct page *page);
 /* isolate_movable_page() for those. */
@@ -274,18 +293,26 @@ bool migrate_straddling(unsigned long pfn);
 /* One pass over [pfn, end), isolated; *failed: pages that did not move; *error: -ENOMEM or 0. */
 unsigned long migrate_range(unsigned long pfn, unsigned long end, int reason, unsigned long *failed,
 			    int *error);
-/* A descriptor that nobody can reach becomes that of a free page. */
+/* Count and order of a descriptor in one step. */
+typedef u64 __attribute__((__may_alias__)) count_order_t;
+_Static_assert(offsetof(struct page, order) == offsetof(struct page, _refcount) + 4 &&
+		       offsetof(struct page, _refcount) % 8 == 0,
+	       "one word of both");
+static inline count_order_t *page_count_order(struct page *page)
+{
+	return (count_order_t *)&page->_refcount;
+}
+static inline u64 count_order(u32 count, u32 order)
+{
+	return (u64)order << 32 | count;
+}
+/* A descriptor that nobody can reach becomes that of a free page. What its owner kept in lru, index
+ * and private stays until the page is allocated or its block goes online again. */
 static inline void page_clear(struct page *page)
 {
 	__atomic_store_n(&page->flags, 0, __ATOMIC_RELAXED);
-	page->lru.next = NULL;
-	page->lru.prev = NULL;
 	__atomic_store_n(&page->mapping, 0, __ATOMIC_RELAXED);
-	page->index = 0;
-	__atomic_store_n(&page->private, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&page->order, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&page->owner, NULL, __ATOMIC_RELAXED);
-	__atomic_store_n(&page->_refcount, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(page_count_order(page), 0, __ATOMIC_RELEASE);
 }
 /* Free pages handed to a new owner. */
 void page_prepare(struct page *page, unsigned int order, gfp_t gfp, const void *site);

@@ -367,7 +367,7 @@ void scan_movable_pages(unsigned long pfn, unsigned long end_pfn, struct scan_re
 	     pfn = next_used(pfn + step, end_pfn, &step)) {
 		struct page *page = pfn_to_page(pfn);
 
-		if (__PageMovable(page)) {
+		if (__PageMovable(page) && page_count(page)) {
 			result->candidate = pfn;
 			return;
 		}

@@ -9,7 +9,10 @@
 #include "page/internal.h"
 #include "os/os.h"
 
-__thread struct page_thread page_self;
+struct page_lists *const page_no_lists[ZONE_SLOTS];
+/* Of nothing until the thread is known. */
+#define NO_LISTS ((struct page_lists **)page_no_lists)
+__thread struct page_thread page_self = { .lists = NO_LISTS, .free_lists = NO_LISTS };
 
 /* ---- the thread ---- */
 
@@ -30,20 +33,45 @@ struct page_thread *page_thread_get(void)
 	return me;
 }
 
-static bool zones_make(struct page_thread *me)
+static bool has_lists(const struct page_thread *owner)
 {
-	me->nr_zones = (u32)page_layer.nr_nodes * MAX_NR_ZONES;
-	me->zones = os_alloc(me->nr_zones * sizeof(*me->zones));
-	return me->zones != NULL;
+	return owner->lists != NO_LISTS;
+}
+
+static bool table_make(struct page_thread *me)
+{
+	u32 nr_slots = (u32)page_layer.nr_nodes * MAX_NR_ZONES + 1;
+	struct page_lists **lists = os_alloc(nr_slots * sizeof(*lists));
+
+	if (!lists)
+		return false;
+	me->nr_slots = nr_slots;
+	me->lists = lists;
+	me->free_lists = READ_ONCE(page_layer.speculation) ? NO_LISTS : lists;
+	return true;
 }
 
 struct page_lists *lists_get(struct page_thread *me, struct zone *zone)
 {
-	if (unlikely(!me->zones) && !zones_make(me))
+	if (unlikely(!has_lists(me)) && !table_make(me))
 		return NULL;
-	if (unlikely(!me->zones[zone->id]))
-		me->zones[zone->id] = os_alloc(sizeof(struct page_lists));
-	return me->zones[zone->id];
+	if (unlikely(!me->lists[zone->id + 1]))
+		me->lists[zone->id + 1] = os_alloc(sizeof(struct page_lists));
+	return me->lists[zone->id + 1];
+}
+
+static void divert_frees(struct sync_thread *thread, void *arg)
+{
+	struct page_thread *owner = thread->pages;
+
+	(void)arg;
+	if (owner)
+		owner->free_lists = NO_LISTS;
+}
+
+void lists_free_atomically(void)
+{
+	asym_visit_all(divert_frees, NULL);
 }
 
 /* ---- back to the pageblocks ---- */
@@ -57,11 +85,12 @@ static unsigned int flush_pageblock(u32 *pfn, unsigned int n)
 
 	for (i = 0; i < n; i++) {
 		u32 at = pfn[i] % PB_PAGES;
+		bool here = pfn[i] >> pageblock_order == pb;
 
-		if (pfn[i] >> pageblock_order == pb)
-			mask[at / 64] |= 1ULL << (at % 64);
-		else
-			pfn[left++] = pfn[i];
+		/* No branch: pages of two pageblocks come in any order. */
+		mask[at / 64] |= (u64)here << (at % 64);
+		pfn[left] = pfn[i];
+		left += !here;
 	}
 	pageblock_free(pb, mask, n - left);
 	return left;
@@ -121,6 +150,7 @@ static u32 flush_range(u32 *at, u32 n, unsigned long pfn, unsigned long end)
 struct drain {
 	struct zone *zone; /* NULL: all */
 	unsigned long pfn, end;
+	bool disable; /* freed pages stay out of the lists from now on */
 	unsigned long count;
 };
 
@@ -142,6 +172,8 @@ static void list_drain(struct page_list *list, const struct drain *drain)
 		pageblock_drop_reservation(list->reserved);
 		list->reserved = 0;
 	}
+	if (drain->disable)
+		list->keep = 0;
 }
 
 static void lists_drain(struct page_lists *lists, const struct drain *drain)
@@ -159,11 +191,11 @@ static void drain_thread(struct sync_thread *thread, void *arg)
 	struct page_thread *owner = thread->pages;
 	u32 i;
 
-	if (!owner || !owner->zones)
+	if (!owner || !has_lists(owner))
 		return;
-	for (i = 0; i < owner->nr_zones; i++)
-		if (owner->zones[i] && (!drain->zone || drain->zone->id == i))
-			lists_drain(owner->zones[i], drain);
+	for (i = 1; i < owner->nr_slots; i++)
+		if (owner->lists[i] && (!drain->zone || drain->zone->id + 1 == i))
+			lists_drain(owner->lists[i], drain);
 }
 
 void drain_pages_range(unsigned long pfn, unsigned long end_pfn)
@@ -189,9 +221,9 @@ static void drop_in_thread(struct sync_thread *thread, void *arg)
 	u32 i;
 	int type;
 
-	for (i = 0; owner && owner->zones && i < owner->nr_zones; i++)
-		for (type = 0; owner->zones[i] && type < MIGRATE_PCPTYPES; type++)
-			drop_in_list(&owner->zones[i]->type[type], arg);
+	for (i = 1; owner && has_lists(owner) && i < owner->nr_slots; i++)
+		for (type = 0; owner->lists[i] && type < MIGRATE_PCPTYPES; type++)
+			drop_in_list(&owner->lists[i]->type[type], arg);
 }
 
 void drop_reservations(unsigned long pfn, unsigned long end_pfn)
@@ -203,10 +235,12 @@ void drop_reservations(unsigned long pfn, unsigned long end_pfn)
 
 /* ---- filling ---- */
 
-static void set_reserved(struct page_list *list, unsigned long pb)
+/* What is freed below the end of the section that the list is filled from is kept (D5). */
+static void set_keep(struct page_list *list, const struct zone *zone)
 {
-	list->reserved = (u32)pb + 1;
-	list->keep = (u32)(pb >> (page_layer.section_order - pageblock_order)) + 1;
+	unsigned long end = ALIGN((unsigned long)list->reserved << pageblock_order, section_pages());
+
+	list->keep = READ_ONCE(zone->pcp_disabled) || !list->reserved ? 0 : (u32)min(end, 0xffffffffUL);
 }
 
 /* Descending, so that pages are handed out ascending. */
@@ -240,7 +274,7 @@ bool list_refill(struct page_list *list, struct zone *zone, int type, long most)
 		pb = choose_pageblock(zone, type);
 		if (pb == ~0UL)
 			break;
-		set_reserved(list, pb);
+		list->reserved = (u32)pb + 1;
 	}
 	if (!got)
 		got = take_leftover(zone, type, n, list->pfn);
@@ -249,9 +283,9 @@ bool list_refill(struct page_list *list, struct zone *zone, int type, long most)
 		list_flush_away(list);
 		got = take_leftover(zone, type, n, list->pfn);
 	}
+	set_keep(list, zone);
 	reverse(list->pfn, got);
 	list->count = got;
-	__atomic_fetch_add(&zone->zone_pgdat->pgalloc, got, __ATOMIC_RELAXED);
 	return got;
 }
 
@@ -261,7 +295,7 @@ static DEFINE_MUTEX(pcp_lock);
 
 void zone_pcp_disable(struct zone *zone)
 {
-	struct drain drain = { .zone = zone, .pfn = 0, .end = ~0UL };
+	struct drain drain = { .zone = zone, .pfn = 0, .end = ~0UL, .disable = true };
 
 	mutex_lock(&pcp_lock);
 	/* Sections entered after the visit see it; those before it are drained. */
@@ -282,9 +316,9 @@ static void count_thread(struct sync_thread *thread, void *arg)
 	struct page_lists *lists;
 	int type;
 
-	if (!owner || !owner->zones || !owner->zones[drain->zone->id])
+	if (!owner || !has_lists(owner) || !owner->lists[drain->zone->id + 1])
 		return;
-	lists = owner->zones[drain->zone->id];
+	lists = owner->lists[drain->zone->id + 1];
 	for (type = 0; type < MIGRATE_PCPTYPES; type++)
 		drain->count += lists->type[type].count + lists->type[type].away_count;
 	drain->count += lists->huge_count * PB_PAGES;
@@ -304,11 +338,14 @@ static void thread_free(struct page_thread *owner)
 {
 	u32 i;
 
-	for (i = 0; owner->zones && i < owner->nr_zones; i++)
-		os_free(owner->zones[i]);
-	os_free(owner->zones);
-	owner->zones = NULL;
-	owner->nr_zones = 0;
+	if (!has_lists(owner))
+		return;
+	for (i = 1; i < owner->nr_slots; i++)
+		os_free(owner->lists[i]);
+	os_free(owner->lists);
+	owner->lists = NO_LISTS;
+	owner->free_lists = NO_LISTS;
+	owner->nr_slots = 0;
 }
 
 /* The thread frees directly from now on; a visitor finds nothing. */
@@ -345,6 +382,6 @@ void lists_forget(void)
 {
 	if (page_self.thread)
 		page_self.thread->pages = NULL;
-	memset(&page_self, 0, sizeof(page_self));
+	page_self = (struct page_thread){ .lists = NO_LISTS, .free_lists = NO_LISTS };
 	mp_mutex_init(&pcp_lock, "pcp_disable");
 }

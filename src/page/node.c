@@ -84,7 +84,6 @@ int nodes_init(const struct page_config *config)
 		data->fallback = fallback;
 		data->fallback[0] = (short)nid;
 		data->nr_fallback = 1;
-		memset(data->first_zone, MAX_NR_ZONES, sizeof(data->first_zone));
 		for (i = 0; i < MAX_NR_ZONES; i++)
 			zone_init(data, i);
 		page_layer.nodes[nid] = data++;
@@ -108,12 +107,15 @@ void nodes_exit(void)
 void node_data_reset(int nid)
 {
 	pg_data_t *pgdat = node_data(nid);
+	int i;
 
 	if (!pgdat || pgdat->node_present_pages)
 		return;
 	/* What an earlier life of the node left. Spans of device memory stay (ZONE-8). */
-	WRITE_ONCE(pgdat->pgalloc, 0);
-	WRITE_ONCE(pgdat->pgfree, 0);
+	for (i = 0; i < MAX_NR_ZONES; i++) {
+		WRITE_ONCE(pgdat->node_zones[i].pgalloc, 0);
+		WRITE_ONCE(pgdat->node_zones[i].pgfree, 0);
+	}
 	build_all_zonelists();
 }
 
@@ -168,21 +170,28 @@ static void build_fallback(pg_data_t *pgdat, int *load)
 	WRITE_ONCE(pgdat->nr_fallback, n);
 }
 
-static void build_first_zones(pg_data_t *pgdat)
+/* Where the fast path of allocation looks first. */
+static bool build_slots(pg_data_t *pgdat)
 {
-	int i, first = MAX_NR_ZONES;
+	bool any = false;
+	unsigned int request;
 
-	for (i = 0; i < MAX_NR_ZONES; i++) {
-		if (i <= ZONE_MOVABLE && populated_zone(&pgdat->node_zones[i]))
-			first = i;
-		WRITE_ONCE(pgdat->first_zone[i], (u8)first);
+	for (request = 0; request < 16; request++) {
+		int i = page_layer.gfp_zone[request];
+
+		while (i >= 0 && !populated_zone(&pgdat->node_zones[i]))
+			i--;
+		any |= i >= 0;
+		WRITE_ONCE(pgdat->gfp_slot[request],
+			   (u16)(i >= 0 ? pgdat->node_zones[i].id + 1 : 0));
 	}
+	return any;
 }
 
 void build_all_zonelists(void)
 {
 	static int load[MAX_NUMNODES]; /* mem_hotplug_lock */
-	int nid, first = NUMA_NO_NODE;
+	int nid, i, first = NUMA_NO_NODE;
 
 	memset(load, 0, sizeof(load));
 	for (nid = 0; nid < page_layer.nr_nodes; nid++) {
@@ -191,11 +200,13 @@ void build_all_zonelists(void)
 		if (!pgdat)
 			continue;
 		build_fallback(pgdat, load);
-		build_first_zones(pgdat);
-		if (first == NUMA_NO_NODE && pgdat->first_zone[MAX_NR_ZONES - 1] != MAX_NR_ZONES)
+		if (build_slots(pgdat) && first == NUMA_NO_NODE)
 			first = nid;
 	}
 	WRITE_ONCE(page_layer.default_nid, first);
+	for (i = 0; i < 16; i++)
+		WRITE_ONCE(page_layer.gfp_slot[i],
+			   first == NUMA_NO_NODE ? 0 : page_layer.nodes[first]->gfp_slot[i]);
 	/* Pairs with the acquire of an allocation that failed. */
 	__atomic_fetch_add(&page_layer.zonelist_generation, 1, __ATOMIC_RELEASE);
 	mobility_update();

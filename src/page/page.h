@@ -41,9 +41,8 @@ bool page_follow_linux(void);
 #define SECTION_EARLY 4u
 #define SECTION_ONLINING 8u /* between move_pfn_range_to_zone() and online_mem_sections() */
 #define SECTION_DIRTY 16u   /* descriptors or tables were used since they were zero */
-#define SECTION_TAILS 32u   /* allocations above order 0 were made here: their tails may be dirty */
-#define SECTION_REAL 64u    /* onlining, and its descriptors already say so (a custom callback) */
-#define SECTION_DEVICE 128u /* has pages of ZONE_DEVICE (SECT-3) */
+#define SECTION_REAL 32u    /* onlining, and its descriptors already say so (a custom callback) */
+#define SECTION_DEVICE 64u  /* has pages of ZONE_DEVICE (SECT-3) */
 
 struct section_split;
 struct mem_section {

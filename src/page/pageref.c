@@ -10,19 +10,13 @@
 
 __thread struct migrating page_migrating;
 
-static void nothing(struct sync_thread *thread, void *arg)
-{
-	(void)thread;
-	(void)arg;
-}
-
 /* Once per machine: every free that began before is over, later ones are atomic. */
 static void speculate(void)
 {
 	if (__atomic_load_n(&page_layer.speculation, __ATOMIC_ACQUIRE))
 		return;
 	__atomic_store_n(&page_layer.speculation, true, __ATOMIC_SEQ_CST);
-	asym_visit_all(nothing, NULL);
+	lists_free_atomically();
 }
 
 void get_page(struct page *page)
@@ -72,15 +66,6 @@ bool put_page_testzero(struct page *page)
 	if (old == 1 && PageOffline(page))
 		freed_isolated(); /* an offline may wait for it (EVENT-34) */
 	return old == 1;
-}
-
-void put_page(struct page *page)
-{
-	page = compound_head(page);
-	if (page_put_fast(page))
-		return;
-	if (put_page_testzero(page))
-		page_free(page);
 }
 
 void set_page_count(struct page *page, int count)

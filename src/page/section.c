@@ -63,7 +63,7 @@ static int tables_reserve(void)
 				 (void **)&p->sections, &p->sections_len)
 		?: table_reserve(whole_pages((p->nr_sections + 1 + EXTRA_PARTS) * sizeof(*p->parts)),
 				 (void **)&p->parts, &p->parts_len)
-		?: table_reserve(whole_pages(pageblocks * sizeof(*p->words)), (void **)&p->words,
+		?: table_reserve(whole_pages(ALIGN(pageblocks, 256UL) * sizeof(*p->words)), (void **)&p->words,
 				 &p->words_len)
 		?: table_reserve(whole_pages(pageblocks * sizeof(*p->bits)), (void **)&p->bits,
 				 &p->bits_len);
@@ -237,7 +237,8 @@ static void section_remove(struct mem_section *section, unsigned long pfn, unsig
 			__atomic_fetch_sub(&page_poisoned, poisoned, __ATOMIC_RELAXED);
 		forget_memory(pfn_to_page(pfn), (end - pfn) * sizeof(struct page));
 		memset(&page_layer.bits[pb], 0, nr * sizeof(page_layer.bits[0]));
-		memset(&page_layer.words[pb], 0, nr * sizeof(page_layer.words[0]));
+		while (nr--)
+			__atomic_store_n(pb_word(pb + nr), 0, __ATOMIC_RELEASE);
 	}
 	if (left)
 		return;

@@ -176,7 +176,7 @@ void page_describe(unsigned long pfn, char *holder, size_t holder_size, char *st
 	}
 	page = pfn_to_page(pfn);
 	owner = READ_ONCE(page->owner);
-	if (owner)
+	if (owner && page_count(page))
 		mp_symbol_name(owner, holder, holder_size);
 	else
 		snprintf(holder, holder_size, "%s", PageReserved(page) ? "the firmware" : "nobody");

@@ -185,18 +185,11 @@ static int section_join(struct mem_section *section, struct zone *zone, unsigned
 				 (to) = min((end), ALIGN_DOWN((pfn), section_pages()) + section_pages()), true); \
 	     (pfn) = (to))
 
-/* What the last life of these pageblocks left behind: marks of pages that were not free. */
-static void clear_pageblock(unsigned long pb, bool tails)
+/* What the last life of this pageblock left behind, if it had one. */
+static void clear_pageblock(unsigned long pb)
 {
-	unsigned long pfn = pb << pageblock_order, end = pfn + PB_PAGES, step;
-
-	if (tails) {
-		memset(pfn_to_page(pfn), 0, PB_PAGES * sizeof(struct page));
-		memset(page_layer.bits[pb], 0, sizeof(page_layer.bits[pb]));
-	} else if (pb_used(pb_load(pb))) {
-		for (pfn = next_used(pfn, end, &step); pfn < end;
-		     pfn = next_used(pfn + step, end, &step))
-			page_clear(pfn_to_page(pfn));
+	if (pb_load(pb) >> PB_ZONE_SHIFT) {
+		memset(pfn_to_page(pb << pageblock_order), 0, PB_PAGES * sizeof(struct page));
 		memset(page_layer.bits[pb], 0, sizeof(page_layer.bits[pb]));
 	}
 	if (pb_type(pb_load(pb)) != MIGRATE_MOVABLE)
@@ -221,16 +214,13 @@ static void forget_poison(unsigned long pfn, unsigned long end)
 
 static void section_clear_dirt(struct mem_section *section, unsigned long pfn, unsigned long end)
 {
-	bool tails = section_flags(section) & SECTION_TAILS;
 	unsigned long pb;
 
 	if (!(section_flags(section) & SECTION_DIRTY))
 		return;
 	forget_poison(pfn, end);
 	for (pb = pfn >> pageblock_order; pb < end >> pageblock_order; pb++)
-		clear_pageblock(pb, tails);
-	if (end - pfn == section_pages())
-		section_clear(section, SECTION_TAILS);
+		clear_pageblock(pb);
 }
 
 void move_pfn_range_to_zone(struct zone *zone, unsigned long pfn, unsigned long nr_pages)
@@ -409,5 +399,5 @@ void pages_release_selfhosted(unsigned long pfn, unsigned long nr_pages)
 	unsigned long pb;
 
 	for (pb = pfn >> pageblock_order; pb < (pfn + nr_pages) >> pageblock_order; pb++)
-		clear_pageblock(pb, true);
+		clear_pageblock(pb);
 }

@@ -285,7 +285,7 @@ static ssize_t vmstat_show(void *owner, const struct tree_attr *attr, char **buf
 
 	for_each_online_node(nid) {
 		allocated += node_allocations(NODE_DATA(nid));
-		freed += READ_ONCE(NODE_DATA(nid)->pgfree);
+		freed += node_pgfree(NODE_DATA(nid));
 	}
 	vmstat_zone_counters(&text, "", 0, nr_free_pages());
 	vmstat_numa_counters(&text, "", 0, allocated);

@@ -93,6 +93,8 @@ void reason_page(unsigned long pfn, unsigned long left)
 
 int mp_last_reason(struct mp_reason *reason)
 {
+	if (!reason)
+		return -EINVAL;
 	if (!self.any)
 		return -ENOENT;
 	*reason = self.last;

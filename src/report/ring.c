@@ -100,8 +100,11 @@ static int copy(u64 seq, struct mp_ring_record *record)
 int mp_ring_read(uint64_t *cursor, struct mp_ring_record *record)
 {
 	u64 head = __atomic_load_n(&ring.head, __ATOMIC_RELAXED);
-	u64 seq = *cursor ? *cursor : 1;
+	u64 seq;
 
+	if (!cursor || !record)
+		return -EINVAL;
+	seq = *cursor ? *cursor : 1;
 	if (head > RING_RECORDS && seq <= head - RING_RECORDS)
 		seq = head - RING_RECORDS + 1;
 	for (; seq <= head; seq++) {

@@ -14,6 +14,7 @@
 #include <link.h>
 #include <linux/kernel.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define MAX_OBJECTS 64
 #define MAX_TABLE (256UL << 20)
@@ -22,7 +23,7 @@
 struct object {
 	uintptr_t base;
 	char path[PATH_SIZE];
-	ElfW(Sym) *symbols; /* NULL: it has no table */
+	ElfW(Sym) *symbols; /* its functions by address; NULL: it has no table */
 	size_t nr_symbols;
 	char *strings;
 	size_t strings_size;
@@ -79,6 +80,30 @@ static void *read_part(int fd, u64 offset, size_t size)
 	return part;
 }
 
+static int by_address(const void *a, const void *b)
+{
+	ElfW(Addr) x = ((const ElfW(Sym) *)a)->st_value, y = ((const ElfW(Sym) *)b)->st_value;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Keeps functions only, sorted. */
+static void index_symbols(struct object *object)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; object->symbols && i < object->nr_symbols; i++) {
+		const ElfW(Sym) *symbol = &object->symbols[i];
+
+		if (ELF64_ST_TYPE(symbol->st_info) == STT_FUNC && symbol->st_shndx != SHN_UNDEF &&
+		    symbol->st_name < object->strings_size)
+			object->symbols[kept++] = *symbol;
+	}
+	object->nr_symbols = kept;
+	if (kept)
+		qsort(object->symbols, kept, sizeof(*object->symbols), by_address);
+}
+
 static void read_tables(struct object *object, int fd)
 {
 	ElfW(Ehdr) header;
@@ -103,6 +128,7 @@ static void read_tables(struct object *object, int fd)
 			os_free(object->symbols);
 			object->symbols = NULL;
 		}
+		index_symbols(object);
 		break;
 	}
 	os_free(sections);
@@ -138,15 +164,21 @@ static const struct object *load_object(const struct search *search)
 /* The function that covers `value`, or NULL. */
 static const ElfW(Sym) *find_symbol(const struct object *object, ElfW(Addr) value)
 {
-	for (size_t i = 0; object->symbols && i < object->nr_symbols; i++) {
-		const ElfW(Sym) *symbol = &object->symbols[i];
+	const ElfW(Sym) *symbol;
+	size_t low = 0, high = object->symbols ? object->nr_symbols : 0;
 
-		if (ELF64_ST_TYPE(symbol->st_info) == STT_FUNC && symbol->st_shndx != SHN_UNDEF &&
-		    symbol->st_name < object->strings_size && value >= symbol->st_value &&
-		    (value - symbol->st_value < symbol->st_size || value == symbol->st_value))
-			return symbol;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (object->symbols[middle].st_value <= value)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return NULL;
+	if (!low)
+		return NULL;
+	symbol = &object->symbols[low - 1];
+	return value == symbol->st_value || value - symbol->st_value < symbol->st_size ? symbol : NULL;
 }
 
 static int format_name(char *buf, size_t size, const char *name, uintptr_t offset)

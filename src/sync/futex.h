@@ -28,6 +28,12 @@ static inline void futex_unlock(u32 *word)
 		futex_unlock_slow(word);
 }
 
+/* The initialisers pass the text of their argument: "&lock". */
+static inline const char *name_of_lock(const char *text)
+{
+	return text + (*text == '&');
+}
+
 /* Records a wait for lock `name` that began at `since_ns`, if it was worth a record (100 us). */
 void lock_waited(u64 since_ns, const char *name);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The lock-order checker. An edge a -> b says that b was taken with a held;
- * it keeps the sets of locks that were held outside of a at those times. Two
- * threads on a -> b and b -> a can hang each other only if no lock is in both
- * outer sets. Of two sets where one contains the other, the smaller says all.
+ * it keeps the sets of locks that were held outside of a at those times, and
+ * which of the two were taken shared. Two threads on a -> b and b -> a can hang
+ * each other only if no lock is in both outer sets and neither lock is shared
+ * by both. Of two contexts the one with less outside and less shared says all.
  *
  * graph.lock guards the graph; what a thread holds is its own.
  */
@@ -20,6 +21,7 @@
 
 struct context {
 	u32 outer; /* bits of lock_class */
+	bool first_shared, second_shared;
 	const void *first, *second;
 };
 
@@ -39,6 +41,7 @@ static __thread struct {
 	unsigned int nr;
 	struct {
 		enum lock_class class;
+		bool shared;
 		const void *site;
 	} locks[MAX_HELD];
 } held;
@@ -54,38 +57,42 @@ static const char *const names[LOCK_CLASSES] = {
 	[LOCK_OTHER] = "another lock",
 };
 
-/* Returns the new context, or NULL when the edge says as much already. */
-static const struct context *add_context(struct edge *edge, u32 outer, const void *first,
-					 const void *second)
+/* Whatever `other` can hang, `context` can. */
+static bool says_all_of(const struct context *context, const struct context *other)
 {
-	struct context *context;
+	return (context->outer & other->outer) == context->outer &&
+	       context->first_shared <= other->first_shared &&
+	       context->second_shared <= other->second_shared;
+}
+
+/* False when the edge says as much already. */
+static bool add_context(struct edge *edge, const struct context *context)
+{
 	unsigned int i, kept = 0;
 
 	for (i = 0; i < edge->nr_contexts; i++)
-		if ((edge->contexts[i].outer & outer) == edge->contexts[i].outer)
-			return NULL;
+		if (says_all_of(&edge->contexts[i], context))
+			return false;
 	for (i = 0; i < edge->nr_contexts; i++)
-		if ((edge->contexts[i].outer & outer) != outer)
+		if (!says_all_of(context, &edge->contexts[i]))
 			edge->contexts[kept++] = edge->contexts[i];
 	edge->nr_contexts = kept;
 	if (kept == MAX_CONTEXTS)
-		return NULL;
-	context = &edge->contexts[edge->nr_contexts++];
-	*context = (struct context){ outer, first, second };
-	return context;
+		return false;
+	edge->contexts[edge->nr_contexts++] = *context;
+	return true;
 }
 
-/* A context of the opposite edge that shares no outer lock. Copied: it is told without the lock. */
-static bool find_inversion(enum lock_class first, enum lock_class second, u32 outer,
+/* A context of the opposite edge that can hang this one. Copied: it is told without the lock. */
+static bool find_inversion(const struct edge *opposite, const struct context *here,
 			   struct context *other)
 {
-	const struct edge *opposite = &graph.edges[second][first];
-
 	for (unsigned int i = 0; i < opposite->nr_contexts; i++) {
-		if (opposite->contexts[i].outer & outer)
-			continue;
 		*other = opposite->contexts[i];
-		return true;
+		if (!(other->outer & here->outer) &&
+		    !(other->first_shared && here->second_shared) &&
+		    !(other->second_shared && here->first_shared))
+			return true;
 	}
 	return false;
 }
@@ -103,15 +110,14 @@ static void report(enum lock_class first, enum lock_class second, const struct c
 		   site_name(other->second, d, sizeof(d)));
 }
 
-static void add_edge(enum lock_class first, enum lock_class second, u32 outer, const void *first_site,
-		     const void *second_site)
+static void add_edge(enum lock_class first, enum lock_class second, const struct context *here)
 {
-	struct context here = { outer, first_site, second_site }, other;
+	struct context other;
 	bool inversion = false;
 
 	futex_lock(&graph.lock);
-	if (add_context(&graph.edges[first][second], outer, first_site, second_site) &&
-	    !graph.reported[first][second] && find_inversion(first, second, outer, &other)) {
+	if (add_context(&graph.edges[first][second], here) && !graph.reported[first][second] &&
+	    find_inversion(&graph.edges[second][first], here, &other)) {
 		inversion = true;
 		graph.reported[first][second] = true;
 		graph.reported[second][first] = true;
@@ -119,36 +125,39 @@ static void add_edge(enum lock_class first, enum lock_class second, u32 outer, c
 	}
 	futex_unlock(&graph.lock);
 	if (inversion)
-		report(first, second, &here, &other);
+		report(first, second, here, &other);
 }
 
-static void hold(enum lock_class class, const void *site)
+static void acquire(enum lock_class class, const void *site, bool shared)
 {
+	u32 outer = 0;
+
+	for (unsigned int i = 0; i < held.nr; i++) {
+		struct context here = { outer & ~(1u << class), held.locks[i].shared, shared,
+					held.locks[i].site, site };
+
+		if (held.locks[i].class != class)
+			add_edge(held.locks[i].class, class, &here);
+		outer |= 1u << held.locks[i].class;
+	}
 	if (held.nr == MAX_HELD) {
 		WARN_ONCE(true, "lock-order checker: more than %d locks held", MAX_HELD);
 		return;
 	}
 	held.locks[held.nr].class = class;
+	held.locks[held.nr].shared = shared;
 	held.locks[held.nr].site = site;
 	held.nr++;
 }
 
 void lockorder_acquire(enum lock_class class, const void *site)
 {
-	u32 outer = 0;
-
-	for (unsigned int i = 0; i < held.nr; i++) {
-		if (held.locks[i].class != class)
-			add_edge(held.locks[i].class, class, outer & ~(1u << class),
-				 held.locks[i].site, site);
-		outer |= 1u << held.locks[i].class;
-	}
-	hold(class, site);
+	acquire(class, site, false);
 }
 
 void lockorder_acquire_shared(enum lock_class class, const void *site)
 {
-	hold(class, site);
+	acquire(class, site, true);
 }
 
 void lockorder_release(enum lock_class class)

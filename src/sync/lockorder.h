@@ -23,8 +23,7 @@ enum lock_class {
 
 #ifdef MEMPLUG_DEBUG
 void lockorder_acquire(enum lock_class class, const void *site);
-/* The shared side of a lock that readers of each other never wait for: what it was taken under
- * says nothing until somebody takes it exclusively. */
+/* The shared side: two threads that both take it shared do not wait for each other. */
 void lockorder_acquire_shared(enum lock_class class, const void *site);
 void lockorder_release(enum lock_class class);
 #else

@@ -33,7 +33,7 @@ void lock_waited(u64 since_ns, const char *name)
 
 void mp_mutex_init(struct mutex *lock, const char *name)
 {
-	*lock = (struct mutex){ 0, 0, NULL, name };
+	*lock = (struct mutex){ 0, 0, NULL, name_of_lock(name) };
 }
 
 static void own(struct mutex *lock, const void *site)

@@ -70,11 +70,13 @@ static bool is_blocked(const struct percpu_rw_semaphore *sem)
 static void misuse(const struct percpu_rw_semaphore *sem, const char *held, const void *first,
 		   const char *wanted, const void *second)
 {
-	char first_name[SITE_NAME_SIZE], second_name[SITE_NAME_SIZE];
+	char first_name[SITE_NAME_SIZE] = "", second_name[SITE_NAME_SIZE];
 
+	if (first)
+		site_name(first, first_name, sizeof(first_name));
 	mp_fatal_at(__FILE__, __LINE__,
-		    "%s: held for %s since %s, and asked for %s by the same thread in %s", sem->name,
-		    held, site_name(first, first_name, sizeof(first_name)), wanted,
+		    "%s: held for %s%s%s, and asked for %s by the same thread in %s", sem->name, held,
+		    first ? " since " : "", first_name, wanted,
 		    site_name(second, second_name, sizeof(second_name)));
 }
 
@@ -221,7 +223,9 @@ bool percpu_down_read_trylock(struct percpu_rw_semaphore *sem)
 {
 	struct mp_prw_reader *reader = &mp_prw_readers[sem->slot];
 
+#ifdef MEMPLUG_DEBUG
 	reader->site = __builtin_return_address(0);
+#endif
 	__atomic_store_n(&reader->depth, reader->depth + 1, __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&reader->fast, __ATOMIC_RELAXED))
@@ -315,6 +319,7 @@ void prw_down_write(struct percpu_rw_semaphore *sem, const void *site)
 		self.ignored[sem->slot]++;
 		return;
 	}
+	sync_self(); /* for its exit handler, should the thread exit while it holds the lock */
 	since = os_now_ns();
 	futex_lock(&sem->lock);
 	if (is_blocked(sem)) {
@@ -411,7 +416,7 @@ int mp_percpu_init_rwsem(struct percpu_rw_semaphore *sem, const char *name)
 {
 	int error = -ENOMEM;
 
-	*sem = (struct percpu_rw_semaphore){ .name = name };
+	*sem = (struct percpu_rw_semaphore){ .name = name_of_lock(name) };
 	sync_threads_lock();
 	for (int i = 0; i < MP_PRW_SLOTS && error; i++) {
 		if (slots[i].sem)

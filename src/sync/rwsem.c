@@ -18,7 +18,7 @@
 
 void mp_init_rwsem(struct rw_semaphore *sem, const char *name)
 {
-	*sem = (struct rw_semaphore){ 0, 0, 0, 0, NULL, name };
+	*sem = (struct rw_semaphore){ 0, 0, 0, 0, NULL, name_of_lock(name) };
 }
 
 static const char *name_of(struct rw_semaphore *sem)

@@ -257,6 +257,7 @@ static long cycle_always(void *arg)
 	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
 		CHECK_EQ(set_state(33, "online_movable"), 0);
 		CHECK_EQ(set_state(33, "offline"), 0);
+		uevents(); /* else their log runs full */
 	}
 	return 0;
 }

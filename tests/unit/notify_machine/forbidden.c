@@ -28,9 +28,6 @@ static void keep_page(struct page *page, unsigned int order)
 {
 }
 
-/* At the end of what only calls: a tail call would hide the caller. */
-#define NO_TAIL_CALL __asm__ volatile("")
-
 #define ACT(name) static __attribute__((noinline)) void name(void)
 
 ACT(act_register)
@@ -42,7 +39,6 @@ ACT(act_register)
 ACT(act_unregister)
 {
 	unregister_memory_notifier(&member);
-	NO_TAIL_CALL;
 	barrier(); /* no tail call: this function is the call site */
 }
 
@@ -101,7 +97,6 @@ ACT(act_remove_memory)
 ACT(act_remove_memory_locked)
 {
 	__remove_memory(33 * BLOCK_BYTES, BLOCK_BYTES);
-	NO_TAIL_CALL;
 	barrier(); /* no tail call */
 }
 
@@ -132,7 +127,6 @@ ACT(act_write_state)
 ACT(act_lock_device_hotplug)
 {
 	lock_device_hotplug();
-	NO_TAIL_CALL;
 	barrier();
 }
 
@@ -154,14 +148,13 @@ ACT(act_memory_notify)
 	struct memory_notify arg = { 0 };
 
 	memory_notify(MEM_GOING_ONLINE, &arg);
-	NO_TAIL_CALL;
+	barrier(); /* no tail call */
 }
 
 ACT(act_pcp_disable)
 {
 	/* What whoever needs pcp_batch_high_lock would do. */
 	zone_pcp_disable(zone_of(NODE, ZONE_MOVABLE));
-	NO_TAIL_CALL;
 	barrier();
 }
 
