@@ -219,10 +219,7 @@ static __always_inline bool fast_enter(struct sync_thread *self)
 {
 	__atomic_store_n(&self->busy, 1, __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (unlikely(__atomic_load_n(&self->stop, __ATOMIC_RELAXED)))
-		return false;
-	mp_tsan_acquire(&self->busy);
-	return true;
+	return likely(!__atomic_load_n(&self->stop, __ATOMIC_ACQUIRE)); /* as in asym_enter() */
 }
 
 /* The half of asym_leave() before its test; true: the other half is due. */

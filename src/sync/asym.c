@@ -59,7 +59,6 @@ void asym_visit_all(void (*visit)(struct sync_thread *thread, void *arg), void *
 			os_futex_wait(&thread->busy, 1, 0);
 		mp_tsan_acquire(&thread->busy);
 		visit(thread, arg);
-		mp_tsan_release(&thread->busy);
 		__atomic_store_n(&thread->stop, asym_initial_stop(), __ATOMIC_SEQ_CST);
 		os_futex_wake(&thread->stop, 1);
 	}

@@ -17,9 +17,9 @@ static inline void asym_enter(struct sync_thread *self)
 {
 	__atomic_store_n(&self->busy, 1, __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (unlikely(__atomic_load_n(&self->stop, __ATOMIC_RELAXED)))
+	/* Acquire pairs with the visitor's last store: what it did to the record is seen. */
+	if (unlikely(__atomic_load_n(&self->stop, __ATOMIC_ACQUIRE)))
 		asym_enter_slow(self);
-	mp_tsan_acquire(&self->busy);
 }
 
 static inline void asym_leave(struct sync_thread *self)

@@ -41,8 +41,20 @@ static void on_log(int level, const char *text, void *arg)
 		printf("# log %d: %s\n", level, text);
 }
 
+/* Children of tests with threads log too. */
+static void lock_logs(void)
+{
+	pthread_mutex_lock(&logs.lock);
+}
+
+static void unlock_logs(void)
+{
+	pthread_mutex_unlock(&logs.lock);
+}
+
 __attribute__((constructor)) static void set_hooks(void)
 {
+	pthread_atfork(lock_logs, unlock_logs, unlock_logs);
 	mp_set_warn_hook(on_warning, NULL);
 	mp_set_fatal_hook(on_fatal, NULL);
 	mp_set_log_hook(on_log, NULL);
