@@ -44,6 +44,7 @@ struct device {
 	struct mutex mutex;	/* the device lock */
 	void (*release)(struct device *dev); /* the last reference is gone */
 	void *driver_data;
+	const void *fwnode; /* the firmware's object behind it, or NULL; device_hotplug_lock */
 	bool offline_disabled;
 	bool offline;
 	bool registered;	/* device lock */

@@ -50,6 +50,12 @@ int mp_desc_set(struct mp_desc *desc, const char *name, const char *value);
 int mp_desc_add_node(struct mp_desc *desc, int nid);
 int mp_desc_set_distance(struct mp_desc *desc, int from, int to, int distance);
 int mp_desc_add_cpu(struct mp_desc *desc, int cpu, int nid);
+/*
+ * What a CPU that was described is at boot: "online" (as mp_desc_add_cpu()
+ * has it), "offline" (present, add_cpu() brings it up), "absent" (possible,
+ * mp_cpu_plug() makes it present). 0, -ENOENT, -EINVAL (also for CPU 0 unless online).
+ */
+int mp_desc_set_cpu(struct mp_desc *desc, int cpu, const char *state);
 /* Boot RAM [start, start + size), page-aligned. movable: ZONE_MOVABLE. 0, -EINVAL, -EEXIST, -ENOMEM. */
 int mp_desc_add_ram(struct mp_desc *desc, uint64_t start, uint64_t size, int nid, bool movable);
 /* RAM that exists but belongs to the firmware: never allocated. */
@@ -59,7 +65,7 @@ int mp_desc_add_offline(struct mp_desc *desc, uint64_t start, uint64_t size, int
 /*
  * Reads a text description: one statement a line, "#" comments:
  *   node 1
- *   cpu 0 node 0
+ *   cpu 0 node 0 [online | offline | absent]
  *   distance 0 1 20
  *   ram 0x100000 1G node 0 [movable]
  *   reserve 0x9f000 4K

@@ -8,6 +8,7 @@
 #include <memplug/module.h>
 #include <memplug/reason.h>
 #include <memplug/ring.h>
+#include <memplug/slot.h>
 #include <memplug/tree.h>
 
 #endif

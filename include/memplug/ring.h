@@ -25,6 +25,8 @@ enum mp_ring_type {
 	MP_RING_REFUSAL,     /* a: block, b: error, c: kind; name: actor */
 	MP_RING_UEVENT,	     /* a: seqnum; name: action@name */
 	MP_RING_BOOT,	     /* a: blocks, c: result */
+	MP_RING_CPU,	     /* a: CPU, b: 1 up, 0 down, c: result; name: cpuN */
+	MP_RING_SLOT,	     /* a: slot, b: source, c: status */
 };
 
 struct mp_ring_record {

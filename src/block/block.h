@@ -56,10 +56,6 @@ void unregister_one_node(int nid);
 /* Both links; existing ones are accepted (NODE-9). 0 or -errno. */
 int link_memory_block(struct memory_block *mem, int nid);
 void unlink_memory_block(struct memory_block *mem);
-/* CPUs of a node: given at boot. */
-void node_set_cpu(int cpu, int nid);
-int node_of_cpu(int cpu);
-int node_next_cpu(int nid, int after); /* -1: none; start with -1 */
 
 /* ---- reasons.c: the last reason of each of the blocks refused lately ---- */
 void block_reasons_init(void);

@@ -4,6 +4,7 @@
  * 30). Nodes come and go under device_hotplug_lock and mem_hotplug_lock.
  */
 #include "block/block.h"
+#include "block/cpu.h"
 #include "block/node_attrs.h"
 #include "device/bus.h"
 #include "device/tree.h"
@@ -12,11 +13,8 @@
 #include "page/page.h"
 #include "report/report.h"
 
-#define MAX_CPUS 1024
-
 static struct {
 	struct node *device[MAX_NUMNODES];
-	short cpu_node[MAX_CPUS]; /* node + 1 of each present CPU; 0: no such CPU */
 } nodes;
 
 struct bus_type node_subsys = {
@@ -24,26 +22,6 @@ struct bus_type node_subsys = {
 	.dev_name = "node",
 	.dev_attrs = node_dev_attrs,
 };
-
-void node_set_cpu(int cpu, int nid)
-{
-	nodes.cpu_node[cpu] = (short)(nid + 1);
-}
-
-int node_of_cpu(int cpu)
-{
-	return cpu >= 0 && cpu < MAX_CPUS ? nodes.cpu_node[cpu] - 1 : -1;
-}
-
-int node_next_cpu(int nid, int after)
-{
-	int cpu;
-
-	for (cpu = after + 1; cpu < MAX_CPUS; cpu++)
-		if (nodes.cpu_node[cpu] == nid + 1)
-			return cpu;
-	return -1;
-}
 
 struct node *mp_node_device(int nid)
 {
@@ -53,19 +31,6 @@ struct node *mp_node_device(int nid)
 static void node_release(struct device *dev)
 {
 	os_free(container_of(dev, struct node, dev));
-}
-
-static int link_cpus(struct node *node, int nid)
-{
-	char name[24], target[48];
-	int cpu = -1, ret = 0;
-
-	while (!ret && (cpu = node_next_cpu(nid, cpu)) >= 0) {
-		snprintf(name, sizeof(name), "cpu%d", cpu);
-		snprintf(target, sizeof(target), "../../cpu/cpu%d", cpu);
-		ret = tree_link(node->dev.dir, name, target);
-	}
-	return ret;
 }
 
 int register_one_node(int nid)
@@ -87,13 +52,11 @@ int register_one_node(int nid)
 		put_device(&node->dev);
 		return ret;
 	}
-	ret = link_cpus(node, nid);
-	if (ret) {
-		device_unregister(&node->dev);
-		return ret;
-	}
 	nodes.device[nid] = node;
-	return 0;
+	ret = cpu_link_node(nid);
+	if (ret)
+		unregister_one_node(nid);
+	return ret;
 }
 
 void unregister_one_node(int nid)
@@ -102,6 +65,7 @@ void unregister_one_node(int nid)
 
 	if (!node)
 		return;
+	cpu_unlink_node(nid);
 	nodes.device[nid] = NULL;
 	device_unregister(&node->dev);
 }
@@ -158,6 +122,5 @@ void node_dev_exit(void)
 
 	for (nid = 0; nid < MAX_NUMNODES; nid++)
 		unregister_one_node(nid);
-	memset(nodes.cpu_node, 0, sizeof(nodes.cpu_node));
 	subsys_unregister(&node_subsys);
 }

@@ -4,6 +4,7 @@
  * nodes' counters at each read, without a lock. No state.
  */
 #include <linux/device.h>
+#include <linux/cpu.h>
 #include <linux/errno.h>
 #include <linux/mmzone.h>
 #include "block/block.h"
@@ -11,8 +12,6 @@
 #include "block/vmstat.h"
 #include "device/text.h"
 #include "page/page.h"
-
-#define MAX_CPUS 1024
 
 /* ---- /sys/devices/system/node ---- */
 
@@ -46,24 +45,20 @@ static int nid_of(void *owner)
 	return (int)dev->id;
 }
 
-/* The CPUs of the node; returns the number of CPU ids that the machine uses. */
+/* The online CPUs of the node; returns the number of CPU ids that the machine uses. */
 static int node_cpus(int nid, unsigned long *bits)
 {
-	int cpu, nr = 1;
+	unsigned int cpu;
 
-	for (cpu = 0; cpu < MAX_CPUS; cpu++) {
-		if (node_of_cpu(cpu) < 0)
-			continue;
-		nr = cpu + 1;
-		if (node_of_cpu(cpu) == nid)
+	for_each_online_cpu(cpu)
+		if (cpu_to_node((int)cpu) == nid)
 			bits[cpu / BITS_PER_LONG] |= BIT(cpu % BITS_PER_LONG);
-	}
-	return nr;
+	return (int)nr_cpu_ids;
 }
 
 static ssize_t cpumap_show(void *owner, const struct tree_attr *attr, char *buf)
 {
-	unsigned long bits[MAX_CPUS / BITS_PER_LONG] = { 0 };
+	unsigned long bits[NR_CPUS / BITS_PER_LONG] = { 0 };
 	int nr = node_cpus(nid_of(owner), bits);
 
 	return page_print_mask(buf, bits, nr);
@@ -71,7 +66,7 @@ static ssize_t cpumap_show(void *owner, const struct tree_attr *attr, char *buf)
 
 static ssize_t cpulist_show(void *owner, const struct tree_attr *attr, char *buf)
 {
-	unsigned long bits[MAX_CPUS / BITS_PER_LONG] = { 0 };
+	unsigned long bits[NR_CPUS / BITS_PER_LONG] = { 0 };
 	int nr = node_cpus(nid_of(owner), bits);
 
 	return page_print_list(buf, bits, nr);

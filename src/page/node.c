@@ -80,7 +80,6 @@ int nodes_init(const struct page_config *config)
 		if (!possible(nid))
 			continue;
 		data->node_id = nid;
-		data->nr_cpus = node_state(nid, N_CPU);
 		data->fallback = fallback;
 		data->fallback[0] = (short)nid;
 		data->nr_fallback = 1;
@@ -117,6 +116,18 @@ void node_data_reset(int nid)
 		WRITE_ONCE(pgdat->node_zones[i].pgfree, 0);
 	}
 	build_all_zonelists();
+}
+
+void node_set_nr_cpus(int nid, int nr)
+{
+	pg_data_t *pgdat = node_data(nid);
+	int i;
+
+	if (!pgdat)
+		return;
+	pgdat->nr_cpus = nr;
+	for (i = 0; i < MAX_NR_ZONES; i++)
+		zone_list_sizes(&pgdat->node_zones[i]);
 }
 
 /* ---- fallback order ---- */

@@ -81,6 +81,8 @@ bool mobility_grouping_disabled(void);	/* ZONE-15 */
 /* Called when a node's span, present count etc. must be fresh (NODE-5). mhw */
 void node_data_reset(int nid);
 int node_distance(int from, int to);
+/* The node has `nr` online CPUs: its lists' sizes follow (ZONE-14). cpu_hotplug_lock held. */
+void node_set_nr_cpus(int nid, int nr);
 /* Boot-time min_free_kbytes etc. */
 unsigned long min_free_kbytes(void);
 

@@ -7,6 +7,7 @@
 #include <memplug/machine.h>
 #include "backing/backing.h"
 #include "block/block.h"
+#include "block/cpu.h"
 #include "device/bus.h"
 #include "device/tree.h"
 #include "hotplug/hotplug.h"
@@ -15,6 +16,7 @@
 #include "plug/desc.h"
 #include "plug/plug.h"
 #include "plug/plug_files.h"
+#include "plug/slot.h"
 #include "report/report.h"
 #include "sync/thread.h"
 
@@ -47,6 +49,8 @@ static void reset_after_fork(void)
 	inject_tree_forget();
 	params_forget();
 	memory_dev_forget();
+	cpu_dev_forget();
+	slots_forget();
 	node_dev_forget();
 	online_page_callback_forget();
 	backing_forget();
@@ -124,12 +128,23 @@ static void nodes_prepare(const struct mp_desc *desc)
 		node_set_state(nid, N_POSSIBLE);
 		nr_node_ids = nid + 1;
 	}
-	for (i = 0; i < desc->nr_cpus; i++) {
-		node_set_state(desc->cpus[i].nid, N_ONLINE);
-		node_set_state(desc->cpus[i].nid, N_CPU);
-	}
+	for (i = 0; i < desc->nr_cpus; i++)
+		if (desc->cpus[i].online)
+			node_set_state(desc->cpus[i].nid, N_ONLINE);
 	for (i = 0; i < desc->ram.count; i++)
 		node_set_state(desc->ram.at[i].nid, N_ONLINE);
+}
+
+static void cpus_prepare(const struct mp_desc *desc)
+{
+	int nid, i;
+
+	cpus_clear();
+	for (i = 0; i < desc->nr_cpus; i++)
+		cpu_describe(desc->cpus[i].cpu, desc->cpus[i].nid, desc->cpus[i].present,
+			     desc->cpus[i].online);
+	for_each_node(nid)
+		cpu_count_node(nid);
 }
 
 static int page_boot(const struct mp_desc *desc)
@@ -371,24 +386,22 @@ static int link_boot_block(const struct mp_desc *desc, u64 block, int nid)
 
 static int devices_boot(const struct mp_desc *desc)
 {
-	int nid, i, ret;
+	int nid, ret;
 
 	probe_file_exists = desc->probe;
 	ret = memory_dev_init(machine.block_size);
 	if (ret)
 		return ret;
-	ret = for_each_ram_block(desc, boot_block) ?: node_dev_init();
+	ret = for_each_ram_block(desc, boot_block) ?: node_dev_init() ?: cpu_dev_init();
 	if (ret)
 		return ret;
-	for (i = 0; i < desc->nr_cpus; i++)
-		node_set_cpu(desc->cpus[i].cpu, desc->cpus[i].nid);
 	for_each_online_node(nid) {
 		ret = register_one_node(nid);
 		if (ret)
 			return ret;
 	}
 	return for_each_ram_block(desc, link_boot_block) ?: proc_register() ?: params_register()
-		?: inject_tree_register() ?: firmware_map_register();
+		?: inject_tree_register() ?: firmware_map_register() ?: slots_register();
 }
 
 static void devices_exit(void)
@@ -397,7 +410,9 @@ static void devices_exit(void)
 	inject_tree_unregister();
 	params_unregister();
 	proc_unregister();
+	slots_exit();
 	memory_dev_exit();
+	cpu_dev_exit();
 	node_dev_exit();
 }
 
@@ -439,6 +454,7 @@ static void boot_undo(enum boot_level level)
 		tree_exit();
 		fallthrough;
 	case NOTHING:
+		cpus_clear();
 		memset(node_states, 0, sizeof(nodemask_t) * NR_NODE_STATES);
 		nr_node_ids = 0;
 	}
@@ -474,6 +490,7 @@ static int boot_steps(const struct mp_desc *desc, enum boot_level *level)
 	if (ret)
 		return ret;
 	*level = PAGES;
+	cpus_prepare(desc);
 	ret = resource_init();
 	if (ret)
 		return ret;

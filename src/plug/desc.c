@@ -6,13 +6,14 @@
 #include <stdarg.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <linux/cpumask.h>
 #include <linux/memory_hotplug.h>
 #include "device/bus.h"
 #include "hotplug/hotplug.h"
 #include "os/os.h"
 #include "plug/desc.h"
 
-#define MAX_CPU 1024
+#define MAX_CPU NR_CPUS
 
 struct mp_desc *mp_desc_new(void)
 {
@@ -286,27 +287,72 @@ int mp_desc_set_distance(struct mp_desc *desc, int from, int to, int distance)
 	return 0;
 }
 
-int mp_desc_add_cpu(struct mp_desc *desc, int cpu, int nid)
+static struct desc_cpu *find_cpu(struct mp_desc *desc, int cpu)
 {
-	struct desc_cpu *larger;
-	int i, ret;
+	int i;
 
-	if (!desc)
-		return -EINVAL;
-	if (cpu < 0 || cpu >= MAX_CPU)
-		return desc_fail(desc, -EINVAL, "cpu %d: numbers are 0 to %d", cpu, MAX_CPU - 1);
 	for (i = 0; i < desc->nr_cpus; i++)
 		if (desc->cpus[i].cpu == cpu)
-			return desc_fail(desc, -EEXIST, "cpu %d is described twice", cpu);
-	ret = need_node(desc, nid);
+			return &desc->cpus[i];
+	return NULL;
+}
+
+static int check_cpu_state(struct mp_desc *desc, int cpu, const char *state)
+{
+	if (strcmp(state, "online") && strcmp(state, "offline") && strcmp(state, "absent"))
+		return desc_fail(desc, -EINVAL, "cpu %d: \"%s\" is not online, offline or absent",
+				 cpu, state);
+	if (!cpu && strcmp(state, "online"))
+		return desc_fail(desc, -EINVAL, "cpu 0 boots the machine: it is online");
+	return 0;
+}
+
+static void set_cpu_state(struct desc_cpu *cpu, const char *state)
+{
+	cpu->online = !strcmp(state, "online");
+	cpu->present = strcmp(state, "absent");
+}
+
+int desc_add_cpu(struct mp_desc *desc, int cpu, int nid, const char *state)
+{
+	struct desc_cpu *larger;
+	int ret;
+
+	if (cpu < 0 || cpu >= MAX_CPU)
+		return desc_fail(desc, -EINVAL, "cpu %d: numbers are 0 to %d", cpu, MAX_CPU - 1);
+	if (find_cpu(desc, cpu))
+		return desc_fail(desc, -EEXIST, "cpu %d is described twice", cpu);
+	ret = check_cpu_state(desc, cpu, state) ?: need_node(desc, nid);
 	if (ret)
 		return ret;
 	larger = grown(desc->cpus, desc->nr_cpus, sizeof(*larger));
 	if (!larger)
 		return -ENOMEM;
 	desc->cpus = larger;
-	larger[desc->nr_cpus++] = (struct desc_cpu){ cpu, nid };
+	larger[desc->nr_cpus] = (struct desc_cpu){ .cpu = cpu, .nid = nid };
+	set_cpu_state(&larger[desc->nr_cpus++], state);
 	return 0;
+}
+
+int mp_desc_add_cpu(struct mp_desc *desc, int cpu, int nid)
+{
+	return desc ? desc_add_cpu(desc, cpu, nid, "online") : -EINVAL;
+}
+
+int mp_desc_set_cpu(struct mp_desc *desc, int cpu, const char *state)
+{
+	struct desc_cpu *found;
+	int ret;
+
+	if (!desc || !state)
+		return -EINVAL;
+	found = find_cpu(desc, cpu);
+	if (!found)
+		return desc_fail(desc, -ENOENT, "cpu %d is not described", cpu);
+	ret = check_cpu_state(desc, cpu, state);
+	if (!ret)
+		set_cpu_state(found, state);
+	return ret;
 }
 
 /* Keeps the list sorted; overlaps are refused. */

@@ -19,6 +19,7 @@ struct desc_ranges {
 
 struct desc_cpu {
 	int cpu, nid;
+	bool present, online;
 };
 
 struct desc_distance {
@@ -48,6 +49,8 @@ struct mp_desc {
 int desc_fail(struct mp_desc *desc, int error, const char *fmt, ...)
 	__attribute__((__format__(__printf__, 3, 4)));
 bool desc_node_possible(const struct mp_desc *desc, int nid);
+/* mp_desc_add_cpu() in a state of mp_desc_set_cpu(). */
+int desc_add_cpu(struct mp_desc *desc, int cpu, int nid, const char *state);
 /* "128M", "0x1000", "4096": 0 or -EINVAL, -ERANGE. */
 int desc_parse_size(const char *text, u64 *size);
 /* A whole file as a NUL-terminated heap text (os_alloc). Length or -errno. */

@@ -6,6 +6,7 @@
  */
 #include <stdarg.h>
 #include <stdlib.h>
+#include <linux/cpumask.h>
 #include <linux/kernel.h>
 #include <linux/mmzone.h>
 #include "os/os.h"
@@ -126,6 +127,18 @@ static int add_cpu(int cpu, void *arg)
 	return ret == -EEXIST ? 0 : ret;
 }
 
+static int add_offline_cpu(struct mirror *m, const char *name)
+{
+	u64 cpu;
+	int ret;
+
+	if (!numbered(name, "cpu", &cpu) || cpu >= NR_CPUS)
+		return 0;
+	/* CPU 0 is always online, whatever a list says. */
+	ret = desc_add_cpu(m->desc, (int)cpu, m->node, cpu ? "offline" : "online");
+	return ret == -EEXIST ? 0 : ret;
+}
+
 struct distances {
 	struct mirror *m;
 	const char *next; /* what is left of the text */
@@ -164,6 +177,9 @@ static int read_node(int nid, void *arg)
 		ret = desc_parse_list(text, add_cpu, m);
 		os_free(text);
 	}
+	/* What is linked but not in the list is present and offline. */
+	if (!ret)
+		ret = list_dir(m, path, add_offline_cpu);
 	/* One number for each online node, in their order. */
 	if (!ret && read_at(m, &text, "%s/distance", path) >= 0) {
 		d.next = text;

@@ -85,9 +85,13 @@ static int statement(struct mp_desc *desc, char **word, int count)
 		return mp_desc_set(desc, word[0], word[2]);
 	if (count == 2 && !strcmp(word[0], "node"))
 		return number(word[1], &a) ?: mp_desc_add_node(desc, a);
-	if (count >= 2 && !strcmp(word[0], "cpu"))
-		return number(word[1], &a) ?: node_words(word + 2, count - 2, &b)
-			?: mp_desc_add_cpu(desc, a, b);
+	if (count >= 2 && !strcmp(word[0], "cpu")) {
+		/* "cpu N [node N] [online|offline|absent]" */
+		bool state = count == 5 || (count == 3 && strcmp(word[2], "node"));
+
+		return number(word[1], &a) ?: node_words(word + 2, count - 2 - state, &b)
+			?: desc_add_cpu(desc, a, b, state ? word[count - 1] : "online");
+	}
 	if (count == 4 && !strcmp(word[0], "distance"))
 		return number(word[1], &a) ?: number(word[2], &b) ?: number(word[3], &c)
 			?: mp_desc_set_distance(desc, a, b, c);

@@ -6,6 +6,7 @@
 #include <memplug/machine.h>
 #include "backing/backing.h"
 #include "block/block.h"
+#include "block/cpu.h"
 #include "device/bus.h"
 #include "hotplug/hotplug.h"
 #include "page/page.h"
@@ -190,6 +191,31 @@ static void check_nodes(struct checker *check)
 	}
 }
 
+static void check_cpus(struct checker *check)
+{
+	unsigned int cpu;
+	int nid;
+
+	for_each_online_cpu(cpu)
+		if (!cpu_present(cpu) || !node_online(cpu_to_node((int)cpu)) ||
+		    !node_state(cpu_to_node((int)cpu), N_CPU))
+			found(check, "cpu%u: online, but present %d and node %d online %d", cpu,
+			      cpu_present(cpu), cpu_to_node((int)cpu),
+			      node_online(cpu_to_node((int)cpu)));
+	for_each_possible_cpu(cpu)
+		if (!!get_cpu_device(cpu) != cpu_present(cpu) ||
+		    (cpu_present(cpu) && get_cpu_device(cpu)->offline == cpu_online(cpu)))
+			found(check, "cpu%u: present %d, online %d, and its device disagrees", cpu,
+			      cpu_present(cpu), cpu_online(cpu));
+	for_each_node_state(nid, N_CPU) {
+		for_each_online_cpu(cpu)
+			if (cpu_to_node((int)cpu) == nid)
+				break;
+		if (cpu >= NR_CPUS)
+			found(check, "node %d: in has_cpu without an online CPU", nid);
+	}
+}
+
 int mp_check(void (*say)(const char *text, void *arg), void *arg)
 {
 	struct checker check = { say ? say : say_log, arg, 0 };
@@ -199,6 +225,7 @@ int mp_check(void (*say)(const char *text, void *arg), void *arg)
 	check.found += page_check(check.say, check.arg);
 	for_each_memory_block(&check, check_block);
 	check_nodes(&check);
+	check_cpus(&check);
 	if (mp_mem_hotplug_lock.block || device_hotplug_lock_held())
 		found(&check, "a hotplug lock is held between operations");
 	return check.found;

@@ -16,6 +16,8 @@ int plug_need_machine(void);
 /* Node `nid` gets data and, with `set_online`, goes online with its device: 0 already online, 1
  * new, -errno. mem_hotplug_lock held. */
 int plug_online_node(int nid, bool set_online);
+/* remove_memory() under device_hotplug_lock: 0 or -errno, nothing fatal. */
+int plug_remove(u64 start, u64 size);
 /* The machine was (or is about to be) there in this process; reset in a fork child. */
 extern bool machine_booted;
 u64 machine_max_phys(void);

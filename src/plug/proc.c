@@ -4,6 +4,7 @@
  * read from counters that change meanwhile; no lock is taken that an offline
  * holds, so they can be read while one runs. State: none but the directory.
  */
+#include <linux/cpumask.h>
 #include <linux/errno.h>
 #include <linux/mmzone.h>
 #include "block/block.h"
@@ -14,7 +15,6 @@
 #include "page/page.h"
 #include "plug/plug_files.h"
 
-#define MAX_CPUS 1024
 #define MAX_THRESHOLD 125
 #define KB(pages) ((pages) << (PAGE_SHIFT - 10))
 
@@ -24,15 +24,6 @@ static struct mp_dir *proc_dir;
 	for ((zone) = (node)->node_zones; (zone) < (node)->node_zones + MAX_NR_ZONES; (zone)++)
 
 /* ---- zoneinfo ---- */
-
-static int nr_cpus(void)
-{
-	int cpu, nr = 0;
-
-	for (cpu = 0; cpu < MAX_CPUS; cpu++)
-		nr += node_of_cpu(cpu) >= 0;
-	return nr;
-}
 
 static int last_set_bit(unsigned long value)
 {
@@ -44,7 +35,7 @@ static int stat_threshold(const struct zone *zone)
 {
 	unsigned long blocks = zone_managed_pages(zone) >> (27 - PAGE_SHIFT);
 
-	return min(2 * last_set_bit((unsigned long)nr_cpus()) * (1 + last_set_bit(blocks)),
+	return min(2 * last_set_bit(num_online_cpus()) * (1 + last_set_bit(blocks)),
 		   MAX_THRESHOLD);
 }
 
@@ -53,14 +44,12 @@ static void show_pagesets(struct text *text, struct zone *zone)
 {
 	bool disabled = READ_ONCE(zone->pcp_disabled);
 	unsigned long count = zone_pcp_pages(zone);
-	int cpu;
+	unsigned int cpu;
 
 	text_printf(text, "  pagesets\n");
-	for (cpu = 0; cpu < MAX_CPUS; cpu++) {
-		if (node_of_cpu(cpu) < 0)
-			continue;
+	for_each_online_cpu(cpu) {
 		text_printf(text,
-			    "    cpu: %i\n"
+			    "    cpu: %u\n"
 			    "              count: %lu\n"
 			    "              high:  %i\n"
 			    "              batch: %i\n"

@@ -5,6 +5,7 @@
  */
 #include "backing/backing.h"
 #include "block/block.h"
+#include "block/cpu.h"
 #include "device/bus.h"
 #include "hotplug/hotplug.h"
 #include "os/os.h"
@@ -125,7 +126,7 @@ static int try_remove(u64 start, u64 size)
 	return 0;
 }
 
-static int remove_locked(u64 start, u64 size)
+int plug_remove(u64 start, u64 size)
 {
 	int ret;
 
@@ -145,7 +146,7 @@ int remove_memory(u64 start, u64 size)
 	if (!plug_allowed("remove_memory", __builtin_return_address(0)))
 		return -EDEADLK;
 	lock_device_hotplug();
-	ret = remove_locked(start, size);
+	ret = plug_remove(start, size);
 	unlock_device_hotplug();
 	return ret;
 }
@@ -156,7 +157,7 @@ void __remove_memory(u64 start, u64 size)
 
 	if (!plug_allowed("__remove_memory", __builtin_return_address(0)))
 		return;
-	ret = remove_locked(start, size);
+	ret = plug_remove(start, size);
 	if (ret)
 		mp_fatal_at(__FILE__, __LINE__, "__remove_memory of 0x%llx+0x%llx: error %d",
 			    (unsigned long long)start, (unsigned long long)size, ret);
@@ -227,7 +228,7 @@ int offline_and_remove_memory(u64 start, u64 size)
 	lock_device_hotplug();
 	ret = walk_memory_blocks(start, size, &back, offline_block);
 	if (!ret)
-		ret = remove_locked(start, size);
+		ret = plug_remove(start, size);
 	if (ret) {
 		event_ignore_late_veto(true);
 		walk_memory_blocks(start, size, &back, online_block_again);

@@ -150,6 +150,7 @@ const char *mp_ring_type_name(uint32_t type)
 		[MP_RING_REMOVE] = "remove",	   [MP_RING_GIVE_BACK] = "give_back",
 		[MP_RING_LOCK_WAIT] = "lock_wait", [MP_RING_REFUSAL] = "refusal",
 		[MP_RING_UEVENT] = "uevent",	   [MP_RING_BOOT] = "boot",
+		[MP_RING_CPU] = "cpu",		   [MP_RING_SLOT] = "slot",
 	};
 
 	return type < ARRAY_SIZE(names) && names[type] ? names[type] : "?";

@@ -82,13 +82,11 @@ static int show_inventory(struct lines *out, int number, const char *folder, con
 }
 
 /*
- * Files that depend on what the machine is made of: the link to the firmware's
- * device, and those of a kernel with CONFIG_MEMORY_FAILURE. Compared where they are.
+ * Files of a kernel with CONFIG_MEMORY_FAILURE. Compared where they are.
  */
 static bool is_optional(const char *line)
 {
-	static const char *const optional[] = {"memory/memory32/firmware_node",
-					       "memory/hard_offline_page",
+	static const char *const optional[] = {"memory/hard_offline_page",
 					       "memory/soft_offline_page"};
 	char name[128] = "", full[512];
 	size_t i;
@@ -120,6 +118,49 @@ static int show_mode(struct lines *out, struct lines *golden, const struct trace
 	mp_stat(full_path(path, full, sizeof(full)), &entry);
 	lines_add(out, i + 1, format, entry.mode);
 	return take_run(golden, trace, i, trace->lines.text[i]);
+}
+
+/* -------------------------------------------------------- the first DIMM's device */
+
+#define ACPI_DEVICE "/sys/bus/acpi/devices/PNP0C80:00"
+
+static void show_acpi_device(struct lines *out, int number)
+{
+	static const char *const files[] = {"hid", "status", "path"};
+	char path[128], line[256] = "# ACPI device PNP0C80:00", *text;
+	size_t i, length;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), ACPI_DEVICE "/%s", files[i]);
+		text = read_text(path);
+		length = strlen(line);
+		snprintf(line + length, sizeof(line) - length, " %s=%.*s", files[i],
+			 text ? (int)strcspn(text, "\n") : 1, text ? text : "?");
+		free(text);
+	}
+	lines_add(out, number, "%s", line);
+}
+
+static void show_physical_nodes(struct lines *out, int number)
+{
+	char path[256], line[256] = "";
+	struct mp_entry entry;
+	struct names names;
+	size_t length;
+	int i;
+
+	list_directory(ACPI_DEVICE, &names);
+	for (i = 0; i < names.count; i++) {
+		if (!starts_with(names.name[i], "physical_node"))
+			continue;
+		snprintf(path, sizeof(path), ACPI_DEVICE "/%s", names.name[i]);
+		if (mp_stat(path, &entry))
+			continue;
+		length = strlen(line);
+		snprintf(line + length, sizeof(line) - length, " %s",
+			 strrchr(entry.target, '/') + 1);
+	}
+	lines_add(out, number, "# physical nodes:%s", line);
 }
 
 /* -------------------------------------------------------- firmware memmap */
@@ -240,8 +281,11 @@ int show_note(struct lines *out, struct lines *golden, const struct trace *trace
 		return take_run(golden, trace, i, line);
 	}
 	if (starts_with(line, "# physical nodes: ")) {
-		dimm_physical_nodes(path, sizeof(path));
-		lines_add(out, i + 1, "# physical nodes: %s", path);
+		show_physical_nodes(out, i + 1);
+		return take_run(golden, trace, i, line);
+	}
+	if (starts_with(line, "# ACPI device ")) {
+		show_acpi_device(out, i + 1);
 		return take_run(golden, trace, i, line);
 	}
 	return 0;

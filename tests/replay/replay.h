@@ -48,10 +48,6 @@ int machine_node(int emulator_node);
 
 /* dimm.c: memory devices as QEMU and ACPI handle them */
 const char *dimm_request(char **words, int count);
-/* True when `path` belongs to a device; then *rc is the result of the write. */
-bool dimm_write(const char *path, const char *text, int *rc);
-/* Names of the blocks of the first device, as its physical nodes. */
-void dimm_physical_nodes(char *buf, size_t size);
 
 /* vmem.c: a virtio-mem device of 2 GiB on node 1; 0 or -errno */
 int vmem_load(void);

@@ -48,8 +48,6 @@ static int write_now(struct write_request *request)
 {
 	ssize_t rc;
 
-	if (dimm_write(request->path, request->text, &request->rc))
-		return request->rc;
 	rc = mp_write(request->path, request->text, request->length);
 	if (rc < 0)
 		return rc;

@@ -99,7 +99,7 @@ TEST(ring, "memplug/ring.h")
 	CHECK_STR(mp_event_name(~0UL), "?");
 	CHECK_STR(mp_ring_type_name(0), "?");
 	CHECK_STR(mp_ring_type_name(~0U), "?");
-	CHECK_STR(mp_ring_type_name(MP_RING_BOOT + 1), "?");
+	CHECK_STR(mp_ring_type_name(MP_RING_SLOT + 1), "?");
 	same_machine();
 }
 
