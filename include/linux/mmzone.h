@@ -108,11 +108,11 @@ pg_data_t *mp_node_data(int nid);
 
 static inline unsigned long zone_end_pfn(const struct zone *zone)
 {
-	return zone->zone_start_pfn + zone->spanned_pages;
+	return READ_ONCE(zone->zone_start_pfn) + READ_ONCE(zone->spanned_pages);
 }
 static inline bool zone_is_empty(const struct zone *zone)
 {
-	return zone->spanned_pages == 0;
+	return READ_ONCE(zone->spanned_pages) == 0;
 }
 static inline bool populated_zone(const struct zone *zone)
 {
@@ -124,7 +124,7 @@ static inline unsigned long zone_managed_pages(const struct zone *zone)
 }
 static inline bool zone_spans_pfn(const struct zone *zone, unsigned long pfn)
 {
-	return zone->zone_start_pfn <= pfn && pfn < zone_end_pfn(zone);
+	return READ_ONCE(zone->zone_start_pfn) <= pfn && pfn < zone_end_pfn(zone);
 }
 static inline unsigned long node_pgalloc(const pg_data_t *pgdat)
 {
@@ -149,7 +149,8 @@ static inline unsigned long node_pgfree(const pg_data_t *pgdat)
 /* Not empty and [pfn, pfn + nr) overlaps the span, holes included (ZONE-9). */
 static inline bool zone_intersects(const struct zone *zone, unsigned long pfn, unsigned long nr)
 {
-	return !zone_is_empty(zone) && pfn < zone_end_pfn(zone) && pfn + nr > zone->zone_start_pfn;
+	return !zone_is_empty(zone) && pfn < zone_end_pfn(zone) &&
+	       pfn + nr > READ_ONCE(zone->zone_start_pfn);
 }
 
 /* SECT-3: the section is there; ... and online. No lock; stable under get_online_mems(). */

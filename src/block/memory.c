@@ -136,7 +136,7 @@ static int memory_block_online(struct memory_block *mem)
 	}
 	/* Also after a late veto that could not be carried out: the block is online. */
 	selfhosted_count(mem, zone, pfn, 1);
-	mem->zone = zone;
+	WRITE_ONCE(mem->zone, zone);
 done:
 	mem_hotplug_done();
 	return ret;
@@ -163,7 +163,7 @@ static int memory_block_offline(struct memory_block *mem)
 		goto done;
 	}
 	selfhosted_leave(mem, zone, pfn);
-	mem->zone = NULL;
+	WRITE_ONCE(mem->zone, NULL);
 	began = os_now_ns();
 	given = backing_give_back(PFN_PHYS(pfn), blocks.size);
 	if (given > 0)
@@ -293,7 +293,7 @@ static int block_create(unsigned long id, unsigned long state, int nid, struct z
 		return ret;
 	}
 	if (group) {
-		mem->group = group;
+		WRITE_ONCE(mem->group, group);
 		list_add_tail(&mem->group_next, &group->memory_blocks);
 	}
 	__atomic_fetch_add(&blocks.count, 1, __ATOMIC_RELAXED);
@@ -308,7 +308,7 @@ static void block_destroy(struct memory_block *mem)
 	block_table_remove(memory_block_id(mem));
 	if (mem->group) {
 		list_del_init(&mem->group_next);
-		mem->group = NULL;
+		WRITE_ONCE(mem->group, NULL);
 	}
 	__atomic_fetch_sub(&blocks.count, 1, __ATOMIC_RELAXED);
 	if (mem->state == MEM_ONLINE)

@@ -118,17 +118,19 @@ static ssize_t valid_zones_show(void *owner, const struct tree_attr *attr, char 
 	struct memory_block *mem = block_of(owner);
 	unsigned long pfn = memory_block_pfn(mem), nr = memory_block_pages();
 	struct zone *zone, *first;
+	struct memory_group *group = READ_ONCE(mem->group);
+	int nid = READ_ONCE(mem->nid);
 	size_t len;
 
 	if (READ_ONCE(mem->state) == MEM_ONLINE) {
 		zone = READ_ONCE(mem->zone);
 		return text(buf, zone ? zone->name : "none");
 	}
-	first = zone_for_pfn_range(MMOP_ONLINE, mem->nid, mem->group, pfn, nr);
+	first = zone_for_pfn_range(MMOP_ONLINE, nid, group, pfn, nr);
 	len = add_zone(buf, 0, first, NULL);
-	zone = zone_for_pfn_range(MMOP_ONLINE_KERNEL, mem->nid, mem->group, pfn, nr);
+	zone = zone_for_pfn_range(MMOP_ONLINE_KERNEL, nid, group, pfn, nr);
 	len = add_zone(buf, len, zone, first);
-	zone = zone_for_pfn_range(MMOP_ONLINE_MOVABLE, mem->nid, mem->group, pfn, nr);
+	zone = zone_for_pfn_range(MMOP_ONLINE_MOVABLE, nid, group, pfn, nr);
 	len = add_zone(buf, len, zone, first);
 	return (ssize_t)(len + (size_t)snprintf(buf + len, MP_ATTR_SIZE - len, "\n"));
 }

@@ -76,7 +76,7 @@ int link_memory_block(struct memory_block *mem, int nid)
 	char target[64], name[24];
 	int ret;
 
-	mem->nid = nid;
+	WRITE_ONCE(mem->nid, nid);
 	if (!node)
 		return -ENODEV;
 	snprintf(target, sizeof(target), "../../memory/%s", dev_name(&mem->dev));

@@ -164,10 +164,13 @@ void group_adjust_present(struct memory_group *group, struct zone *zone, long nr
 {
 	if (!group)
 		return;
+	/* Read without a lock by whoever looks at valid_zones. */
 	if (zone_idx(zone) == ZONE_MOVABLE)
-		group->present_movable_pages += (unsigned long)nr_pages;
+		WRITE_ONCE(group->present_movable_pages,
+			   group->present_movable_pages + (unsigned long)nr_pages);
 	else
-		group->present_kernel_pages += (unsigned long)nr_pages;
+		WRITE_ONCE(group->present_kernel_pages,
+			   group->present_kernel_pages + (unsigned long)nr_pages);
 }
 
 void groups_exit(void)

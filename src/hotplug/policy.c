@@ -60,20 +60,22 @@ static void sum_node(int nid, struct auto_movable_sum *sum)
 		if (!populated_zone(zone))
 			continue;
 		if (i == ZONE_MOVABLE)
-			sum->movable += zone->present_pages;
+			sum->movable += READ_ONCE(zone->present_pages);
 		else
-			sum->kernel_early += zone->present_early_pages;
+			sum->kernel_early += READ_ONCE(zone->present_early_pages);
 	}
 }
 
 static int sum_group(struct memory_group *group, void *arg)
 {
 	struct auto_movable_sum *sum = arg;
-	unsigned long need = group->present_movable_pages * 100 / sum->ratio;
+	unsigned long movable = READ_ONCE(group->present_movable_pages);
+	unsigned long kernel = READ_ONCE(group->present_kernel_pages);
+	unsigned long need = movable * 100 / sum->ratio;
 
-	if (need > group->present_kernel_pages)
-		sum->need_kernel += need - group->present_kernel_pages;
-	sum->groups_movable += group->present_movable_pages;
+	if (need > kernel)
+		sum->need_kernel += need - kernel;
+	sum->groups_movable += movable;
 	return 0;
 }
 
@@ -97,7 +99,7 @@ static bool ratio_allows(int nid, struct memory_group *group, unsigned long want
 	sum.kernel_early -= sum.need_kernel;
 	sum.movable -= sum.groups_movable;
 	if (group && group->is_dynamic)
-		sum.kernel_early += group->present_kernel_pages;
+		sum.kernel_early += READ_ONCE(group->present_kernel_pages);
 	return sum.movable + wanted <= sum.ratio * sum.kernel_early / 100;
 }
 
@@ -136,9 +138,9 @@ static struct zone *auto_movable_zone_for(int nid, struct memory_group *group, u
 	if (!READ_ONCE(auto_movable_ratio))
 		goto kernel;
 	if (group && !group->is_dynamic) {
-		if (group->present_kernel_pages)
+		if (READ_ONCE(group->present_kernel_pages))
 			goto kernel;
-		wanted = group->s.max_pages - group->present_movable_pages;
+		wanted = group->s.max_pages - READ_ONCE(group->present_movable_pages);
 	} else if (group && group->d.unit_pages != nr_pages) {
 		if (!dynamic_unit_allows(group, &at, &wanted))
 			goto kernel;

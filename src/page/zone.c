@@ -17,11 +17,11 @@ void zone_span_grow(struct zone *zone, unsigned long pfn, unsigned long nr_pages
 	unsigned long node_end = pgdat->node_start_pfn + pgdat->node_spanned_pages;
 
 	if (zone_is_empty(zone) || pfn < zone->zone_start_pfn)
-		zone->zone_start_pfn = pfn;
-	zone->spanned_pages = max(end, zone_end) - zone->zone_start_pfn;
+		WRITE_ONCE(zone->zone_start_pfn, pfn);
+	WRITE_ONCE(zone->spanned_pages, max(end, zone_end) - zone->zone_start_pfn);
 	if (!pgdat->node_spanned_pages || pfn < pgdat->node_start_pfn)
-		pgdat->node_start_pfn = pfn;
-	pgdat->node_spanned_pages = max(end, node_end) - pgdat->node_start_pfn;
+		WRITE_ONCE(pgdat->node_start_pfn, pfn);
+	WRITE_ONCE(pgdat->node_spanned_pages, max(end, node_end) - pgdat->node_start_pfn);
 }
 
 /* NODE-11: the smallest interval over all zones that are not empty. */
@@ -38,8 +38,8 @@ static void node_span_update(pg_data_t *pgdat)
 		start = min(start, zone->zone_start_pfn);
 		end = max(end, zone_end_pfn(zone));
 	}
-	pgdat->node_start_pfn = end ? start : 0;
-	pgdat->node_spanned_pages = end ? end - start : 0;
+	WRITE_ONCE(pgdat->node_start_pfn, end ? start : 0);
+	WRITE_ONCE(pgdat->node_spanned_pages, end ? end - start : 0);
 }
 
 static unsigned long first_online_pfn(struct zone *zone)
@@ -71,13 +71,13 @@ static void zone_span_shrink(struct zone *zone, unsigned long pfn, unsigned long
 		return;
 	mutex_lock(&zone->lock);
 	if (!zone->first_part) {
-		zone->zone_start_pfn = 0;
-		zone->spanned_pages = 0;
+		WRITE_ONCE(zone->zone_start_pfn, 0);
+		WRITE_ONCE(zone->spanned_pages, 0);
 	} else if (pfn == zone->zone_start_pfn) {
-		zone->zone_start_pfn = first_online_pfn(zone);
-		zone->spanned_pages = zone_end - zone->zone_start_pfn;
+		WRITE_ONCE(zone->zone_start_pfn, first_online_pfn(zone));
+		WRITE_ONCE(zone->spanned_pages, zone_end - zone->zone_start_pfn);
 	} else {
-		zone->spanned_pages = last_online_pfn(zone) + 1 - zone->zone_start_pfn;
+		WRITE_ONCE(zone->spanned_pages, last_online_pfn(zone) + 1 - zone->zone_start_pfn);
 	}
 	mutex_unlock(&zone->lock);
 }
@@ -272,7 +272,8 @@ void remove_pfn_range_from_zone(struct zone *zone, unsigned long pfn, unsigned l
 void adjust_present_page_count(unsigned long pfn, struct zone *zone, long nr_pages)
 {
 	if (section_is_early(pfn))
-		zone->present_early_pages += (unsigned long)nr_pages;
+		WRITE_ONCE(zone->present_early_pages,
+			   zone->present_early_pages + (unsigned long)nr_pages);
 	WRITE_ONCE(zone->present_pages, zone->present_pages + (unsigned long)nr_pages);
 	WRITE_ONCE(zone->zone_pgdat->node_present_pages,
 		   zone->zone_pgdat->node_present_pages + (unsigned long)nr_pages);
