@@ -140,6 +140,7 @@ static void cpus_prepare(const struct mp_desc *desc)
 	int nid, i;
 
 	cpus_clear();
+	cpu_online_node_hook = try_online_node;
 	for (i = 0; i < desc->nr_cpus; i++)
 		cpu_describe(desc->cpus[i].cpu, desc->cpus[i].nid, desc->cpus[i].present,
 			     desc->cpus[i].online);

@@ -132,8 +132,3 @@ int mp_cpu_move(int cpu, int nid)
 	reason_end();
 	return ret;
 }
-
-__attribute__((constructor)) static void cpu_at_start(void)
-{
-	cpu_online_node_hook = try_online_node;
-}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Nothing is lost when the nth system call or the nth allocation fails, for
- * every n, in boot, add, online, offline and remove. After each failure the
+ * every n, in boot, add, online, offline and remove, with CPUs that come and go
+ * and DIMMs in firmware slots. After each failure the
  * machine's checker passes, and machine, descriptors and mappings are as they
  * were before the call. A loop ends with the run in which nothing failed; for
  * system calls its length is compared with what strace saw of that run.
@@ -19,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/cpu.h>
 #include <linux/memory_hotplug.h>
 #include <linux/memory.h>
 #include <linux/migrate.h>
@@ -106,7 +108,8 @@ static char *snapshot(void)
 {
 	static const char *const files[] = {
 		"/proc/iomem", "/proc/zoneinfo", "/sys/devices/system/node/has_memory",
-		"/sys/devices/system/node/online", STATE,
+		"/sys/devices/system/node/online", STATE, "/sys/devices/system/node/has_cpu",
+		"/sys/devices/system/cpu/online", "/sys/devices/system/cpu/present",
 	};
 	static char text[1 << 16];
 	size_t i;
@@ -126,6 +129,9 @@ static char *snapshot(void)
 	}
 	mp_list("/sys/devices/system/memory", show_entry, NULL);
 	mp_list("/sys/devices/system/node", show_entry, NULL);
+	mp_list("/sys/devices/system/node/node1", show_entry, NULL);
+	mp_list("/sys/devices/system/cpu", show_entry, NULL);
+	mp_list("/sys/bus/acpi/devices", show_entry, NULL);
 	return shown;
 }
 
@@ -146,7 +152,7 @@ static struct mp_desc *desc;
 static void describe(void)
 {
 	desc = mp_desc_new();
-	mp_desc_parse(desc, "node 0\nnode 1\ncpu 0 node 0\nram 0x100000 383M node 0\n", "fault");
+	mp_desc_parse(desc, "node 0\nnode 1\ncpu 0 node 0\ncpu 1 node 1 absent\nram 0x100000 383M node 0\n", "fault");
 	mp_desc_set(desc, "overcommit", "yes");
 	mp_desc_set(desc, "max_phys", "64G");
 }
@@ -234,6 +240,30 @@ static int op_add(void) { return add_memory(1, HOT, 2 * BLOCK, MHP_NONE); }
 static int op_online(void) { return mp_write_string(STATE, "online_movable"); }
 static int op_offline(void) { return mp_write_string(STATE, "offline"); }
 static int op_remove(void) { return remove_memory(HOT, 2 * BLOCK); }
+static int op_cpu_plug(void) { return mp_cpu_plug(1); }
+static int op_cpu_eject(void) { return mp_cpu_eject(1); }
+static int op_cpu_up(void) { return add_cpu(1); }
+static int op_cpu_down(void) { return remove_cpu(1); }
+static int op_slot_eject(void) { return mp_slot_eject(0); }
+
+/* A DIMM whose memory cannot be added stays in its slot: it is taken out again. */
+static int op_slot_plug(void)
+{
+	struct mp_slot_info info;
+	int ret = mp_slot_plug(0, HOT, 2 * BLOCK, 1);
+
+	if (ret && !mp_slot_get(0, &info))
+		must_work(op_slot_eject());
+	return ret;
+}
+
+static void undo_cpu_plug(void) { must_work(op_cpu_eject()); }
+static void undo_cpu_eject(void) { must_work(op_cpu_plug() ?: op_cpu_up()); }
+/* The node goes with the CPU, so that bringing it up makes it again. */
+static void undo_cpu_up(void) { must_work(op_cpu_eject() ?: op_cpu_plug()); }
+static void undo_cpu_down(void) { must_work(op_cpu_up()); }
+static void undo_slot_plug(void) { must_work(op_slot_eject()); }
+static void undo_slot_eject(void) { must_work(op_slot_plug() ?: op_online()); }
 static void undo_boot(void) { must_work(mp_shutdown()); }
 static void undo_add(void) { must_work(op_remove()); }
 static void undo_online(void) { must_work(op_offline()); }
@@ -242,22 +272,28 @@ static void undo_remove(void) { must_work(op_add()); }
 
 struct operation {
 	const char *name;
-	int depth; /* operations of the sequence that come before it */
+	int (*before[4])(void); /* what makes the machine it starts from */
 	int (*run)(void);
 	void (*undo)(void);
 	bool populated; /* the block holds pages meanwhile */
 };
 
-/* depth: 0 nothing, 1 booted, 2 added, 3 onlined. */
 static const struct operation operations[] = {
-	{ "boot", 0, op_boot, undo_boot, false }, { "add", 1, op_add, undo_add, false },
-	{ "online", 2, op_online, undo_online, false }, { "offline", 3, op_offline, undo_offline, true },
-	{ "remove", 2, op_remove, undo_remove, false },
+	{ "boot", { NULL }, op_boot, undo_boot, false },
+	{ "add", { op_boot }, op_add, undo_add, false },
+	{ "online", { op_boot, op_add }, op_online, undo_online, false },
+	{ "offline", { op_boot, op_add, op_online }, op_offline, undo_offline, true },
+	{ "remove", { op_boot, op_add }, op_remove, undo_remove, false },
+	{ "cpu_plug", { op_boot }, op_cpu_plug, undo_cpu_plug, false },
+	{ "cpu_up", { op_boot, op_cpu_plug }, op_cpu_up, undo_cpu_up, false },
+	{ "cpu_down", { op_boot, op_cpu_plug, op_cpu_up }, op_cpu_down, undo_cpu_down, false },
+	{ "cpu_eject", { op_boot, op_cpu_plug, op_cpu_up }, op_cpu_eject, undo_cpu_eject, false },
+	{ "slot_plug", { op_boot }, op_slot_plug, undo_slot_plug, false },
+	{ "slot_eject", { op_boot, op_slot_plug, op_online }, op_slot_eject, undo_slot_eject, false },
 };
 
 static void prepare(const struct operation *op)
 {
-	static int (*const steps[])(void) = { op_boot, op_add, op_online };
 	int i;
 
 	/* No system call of the heap in between: grow it once and keep it. */
@@ -266,8 +302,8 @@ static void prepare(const struct operation *op)
 	mallopt(M_TOP_PAD, 64 << 20);
 	free(malloc(32 << 20));
 	describe();
-	for (i = 0; i < op->depth; i++)
-		must_work(steps[i]());
+	for (i = 0; op->before[i]; i++)
+		must_work(op->before[i]());
 	/* Twice there and back: everything that is made once in a process is there. */
 	for (i = 0; i < 2; i++) {
 		if (op->populated)
@@ -447,3 +483,9 @@ OPERATION(1, add)
 OPERATION(2, online)
 OPERATION(3, offline)
 OPERATION(4, remove)
+OPERATION(5, cpu_plug)
+OPERATION(6, cpu_up)
+OPERATION(7, cpu_down)
+OPERATION(8, cpu_eject)
+OPERATION(9, slot_plug)
+OPERATION(10, slot_eject)
