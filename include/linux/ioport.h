@@ -5,6 +5,11 @@
 
 #include <linux/types.h>
 
+struct mp_order {
+	u64 key;
+	struct mp_order *left, *right;
+};
+
 struct resource {
 	resource_size_t start; /* inclusive */
 	resource_size_t end;   /* inclusive */
@@ -12,6 +17,7 @@ struct resource {
 	unsigned long flags;
 	unsigned long desc;
 	struct resource *parent, *sibling, *child;
+	struct mp_order place, *children; /* memplug's own: to find an entry among many */
 };
 
 #define IORESOURCE_MEM 0x00000200UL

@@ -75,6 +75,7 @@ static int memfd_map(struct extent *extent, void *at, u64 start, u64 size)
 
 static int memfd_populate(struct extent *extent, void *at, u64 start, u64 size)
 {
+	extent->populated = true;
 	return os_allocate(extent->fd, start - extent->start, size);
 }
 
@@ -86,8 +87,19 @@ static int memfd_discard(struct extent *extent, void *at, u64 start, u64 size)
 static s64 memfd_resident(struct extent *extent, void *at, u64 start, u64 size, unsigned char *vec,
 			  size_t vec_size)
 {
+	u64 offset = start - extent->start;
+	s64 data;
+
 	if (size == extent->end - extent->start)
 		return os_file_resident(extent->fd);
+	/* Asking for each page takes long, and most of a large machine was never touched. */
+	data = extent->populated ? (s64)offset : os_next_data(extent->fd, offset);
+	if (data == -ENXIO || data >= (s64)(offset + size))
+		return 0;
+	if (data > (s64)offset) {
+		at = (char *)at + (data - offset);
+		size -= data - offset;
+	}
 	return resident_pages(extent, at, start, size, vec, vec_size);
 }
 

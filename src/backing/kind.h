@@ -10,6 +10,7 @@ struct extent {
 	u64 start, end; /* its window of the direct map */
 	u64 nr_live;	/* blocks of the window that are mapped */
 	bool used;	/* some of it was mapped before */
+	bool populated; /* some of it was made resident without being touched */
 	int fd;
 	u64 live[];	/* a bit for each block: it is mapped */
 };

@@ -17,8 +17,8 @@ int block_table_insert(unsigned long id, struct memory_block *mem); /* 0, -EEXIS
 void block_table_remove(unsigned long id);
 /* With a device reference, or NULL. */
 struct memory_block *block_table_get(unsigned long id);
-/* The smallest id >= `id` in the table (without a reference), or ~0UL. */
-unsigned long block_table_next(unsigned long id);
+/* The smallest id from `id` to `last` in the table (without a reference), or ~0UL. */
+unsigned long block_table_next(unsigned long id, unsigned long last);
 void block_table_exit(void);
 
 /* ---- memory.c ---- */

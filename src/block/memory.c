@@ -381,7 +381,7 @@ int walk_memory_blocks(unsigned long start, unsigned long size, void *arg,
 	for (id = start / blocks.size; !ret; id++) {
 		struct memory_block *mem;
 
-		id = block_table_next(id);
+		id = block_table_next(id, last);
 		if (id > last)
 			break;
 		mem = block_table_get(id);
@@ -436,7 +436,7 @@ void memory_dev_exit(void)
 {
 	unsigned long id = 0;
 
-	while ((id = block_table_next(id)) != ~0UL)
+	while ((id = block_table_next(id, ~0UL - 1)) != ~0UL)
 		block_destroy(block_table_get(id));
 	block_table_exit();
 	subsys_unregister(&memory_subsys);

@@ -98,12 +98,12 @@ struct memory_block *block_table_get(unsigned long id)
 	return mem;
 }
 
-unsigned long block_table_next(unsigned long id)
+unsigned long block_table_next(unsigned long id, unsigned long last)
 {
 	unsigned long found = ~0UL;
 
 	mutex_lock(&table.lock);
-	while ((id >> LEAF_BITS) < table.nr_leaves) {
+	while (id <= last && (id >> LEAF_BITS) < table.nr_leaves) {
 		if (!table.leaves[id >> LEAF_BITS]) {
 			id = ((id >> LEAF_BITS) + 1) << LEAF_BITS;
 			continue;

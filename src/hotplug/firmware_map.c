@@ -7,19 +7,28 @@
 #include "os/os.h"
 #include "sync/thread.h"
 
+#define BUCKETS 16384
+
 static struct {
 	struct mutex lock;
 	struct list_head entries;
-	int next_number; /* never reused */
+	struct firmware_map_entry *buckets[BUCKETS]; /* by start */
+	int next_number;			     /* never reused */
 } map = { .entries = LIST_HEAD_INIT(map.entries) };
 
 void (*firmware_map_hook)(struct firmware_map_entry *entry, bool added);
 
+static void forget_entries(void)
+{
+	INIT_LIST_HEAD(&map.entries);
+	memset(map.buckets, 0, sizeof(map.buckets));
+	map.next_number = 0;
+}
+
 static void reset_after_fork(void)
 {
 	mutex_init(&map.lock);
-	INIT_LIST_HEAD(&map.entries);
-	map.next_number = 0;
+	forget_entries();
 }
 
 __attribute__((constructor)) static void firmware_map_at_start(void)
@@ -27,22 +36,28 @@ __attribute__((constructor)) static void firmware_map_at_start(void)
 	sync_at_fork_child(reset_after_fork);
 }
 
-static struct firmware_map_entry *find(u64 start, u64 end, const char *type)
+static struct firmware_map_entry **bucket_of(u64 start)
 {
-	struct firmware_map_entry *entry;
+	return &map.buckets[(start * 0x9e3779b97f4a7c15ULL) >> 50];
+}
 
-	list_for_each_entry(entry, &map.entries, node)
-		if (entry->start == start && entry->end == end && !strcmp(entry->type, type))
-			return entry;
-	return NULL;
+/* Where the entry is linked in its bucket, or where its end is. */
+static struct firmware_map_entry **find(u64 start, u64 end, const char *type)
+{
+	struct firmware_map_entry **at = bucket_of(start);
+
+	while (*at && ((*at)->start != start || (*at)->end != end || strcmp((*at)->type, type)))
+		at = &(*at)->next;
+	return at;
 }
 
 int firmware_map_add(u64 start, u64 end, const char *type)
 {
-	struct firmware_map_entry *entry = NULL;
+	struct firmware_map_entry *entry = NULL, **at;
 
 	mutex_lock(&map.lock);
-	if (!find(start, end, type)) {
+	at = find(start, end, type);
+	if (!*at) {
 		entry = os_alloc(sizeof(*entry));
 		if (!entry) {
 			mutex_unlock(&map.lock);
@@ -53,6 +68,7 @@ int firmware_map_add(u64 start, u64 end, const char *type)
 		entry->type = type;
 		entry->number = map.next_number++;
 		list_add_tail(&entry->node, &map.entries);
+		*at = entry;
 	}
 	mutex_unlock(&map.lock);
 	if (entry && firmware_map_hook)
@@ -62,12 +78,15 @@ int firmware_map_add(u64 start, u64 end, const char *type)
 
 int firmware_map_remove(u64 start, u64 end, const char *type)
 {
-	struct firmware_map_entry *entry;
+	struct firmware_map_entry *entry, **at;
 
 	mutex_lock(&map.lock);
-	entry = find(start, end, type);
-	if (entry)
+	at = find(start, end, type);
+	entry = *at;
+	if (entry) {
 		list_del(&entry->node);
+		*at = entry->next;
+	}
 	mutex_unlock(&map.lock);
 	if (!entry)
 		return -EINVAL;
@@ -98,6 +117,5 @@ void firmware_map_exit(void)
 
 	list_for_each_entry_safe(entry, next, &map.entries, node)
 		os_free(entry);
-	INIT_LIST_HEAD(&map.entries);
-	map.next_number = 0;
+	forget_entries();
 }

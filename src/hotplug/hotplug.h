@@ -62,7 +62,8 @@ ssize_t resource_show(char **text, bool zero_addresses);
 /* ---- firmware_map.c (RES-10) ---- */
 struct firmware_map_entry {
 	struct list_head node;
-	u64 start, end; /* inclusive */
+	struct firmware_map_entry *next; /* in its bucket */
+	u64 start, end;			 /* inclusive */
 	const char *type;
 	int number; /* directory under /sys/firmware/memmap */
 };

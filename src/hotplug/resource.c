@@ -4,6 +4,7 @@
  * the tree; entries are allocated here, except those that callers bring.
  */
 #include "hotplug/hotplug.h"
+#include "hotplug/order.h"
 #include "os/os.h"
 #include "report/report.h"
 #include "sync/thread.h"
@@ -14,7 +15,7 @@ static DEFINE_MUTEX(resource_lock);
 static void reset_after_fork(void)
 {
 	mutex_init(&resource_lock);
-	iomem_resource.child = NULL;
+	resource_init();
 }
 
 __attribute__((constructor)) static void resource_at_start(void)
@@ -36,44 +37,78 @@ static void drop(struct resource *res)
 int resource_init(void)
 {
 	iomem_resource.child = NULL;
+	iomem_resource.children = NULL;
 	return 0;
 }
 
 void resource_exit(void)
 {
 	drop(iomem_resource.child);
-	iomem_resource.child = NULL;
+	resource_init();
+}
+
+/* The child of `parent` that begins last at or below `start`, or NULL. */
+static struct resource *child_at_or_below(const struct resource *parent, u64 start)
+{
+	struct mp_order *place = order_at_or_below(parent->children, start);
+
+	return place ? container_of(place, struct resource, place) : NULL;
+}
+
+static struct resource *child_before(const struct resource *parent, u64 start)
+{
+	return start ? child_at_or_below(parent, start - 1) : NULL;
+}
+
+/* The first child of `parent` that ends at or above `start`, or NULL. */
+static struct resource *first_child(const struct resource *parent, u64 start)
+{
+	struct resource *res = child_at_or_below(parent, start);
+
+	if (!res)
+		return parent->child;
+	return res->end >= start ? res : res->sibling;
+}
+
+static void link_behind(struct resource *parent, struct resource *prev, struct resource *res)
+{
+	struct resource **at = prev ? &prev->sibling : &parent->child;
+
+	res->sibling = *at;
+	res->parent = parent;
+	*at = res;
+	res->place.key = res->start;
+	order_insert(&parent->children, &res->place);
 }
 
 /* Links `res` below `parent`; NULL, or the entry that is in the way. */
 static struct resource *link_entry(struct resource *parent, struct resource *res)
 {
-	struct resource **at = &parent->child, *entry;
+	struct resource *next;
 
 	if (res->end < res->start || res->start < parent->start || res->end > parent->end)
 		return parent;
-	for (;; at = &entry->sibling) {
-		entry = *at;
-		if (!entry || entry->start > res->end) {
-			res->sibling = entry;
-			res->parent = parent;
-			*at = res;
-			return NULL;
-		}
-		if (entry->end >= res->start)
-			return entry;
-	}
+	next = first_child(parent, res->start);
+	if (next && next->start <= res->end)
+		return next;
+	link_behind(parent, child_at_or_below(parent, res->start), res);
+	return NULL;
 }
 
 static void unlink_entry(struct resource *res)
 {
-	struct resource **at = &res->parent->child;
+	struct resource *prev = child_before(res->parent, res->start);
 
-	while (*at != res)
-		at = &(*at)->sibling;
-	*at = res->sibling;
+	*(prev ? &prev->sibling : &res->parent->child) = res->sibling;
+	order_remove(&res->parent->children, &res->place);
 	res->parent = NULL;
 	res->sibling = NULL;
+}
+
+static void set_start(struct resource *res, u64 start)
+{
+	res->start = start;
+	res->place.key = start;
 }
 
 /* RES-2: descends through entries that are not busy. */
@@ -126,9 +161,9 @@ void __release_region(struct resource *parent, resource_size_t start, resource_s
 
 	mutex_lock(&resource_lock);
 	for (level = parent; level; level = entry) {
-		for (entry = level->child; entry; entry = entry->sibling)
-			if (entry->start <= start && entry->end >= start + n - 1)
-				break;
+		entry = child_at_or_below(level, start);
+		if (entry && entry->end < start + n - 1)
+			entry = NULL;
 		if (!entry || (entry->start == start && entry->end == start + n - 1 &&
 			       (entry->flags & IORESOURCE_BUSY)))
 			break;
@@ -189,16 +224,16 @@ static bool cut(struct resource *res, u64 start, u64 end, struct resource *rest)
 		unlink_entry(res);
 		os_free(res);
 	} else if (res->start == start) {
-		res->start = end + 1;
+		set_start(res, end + 1);
 	} else if (res->end == end) {
 		res->end = start - 1;
 	} else {
 		*rest = *res;
 		rest->start = end + 1;
 		rest->child = NULL;
-		rest->sibling = res->sibling;
+		rest->children = NULL;
 		res->end = start - 1;
-		res->sibling = rest;
+		link_behind(res->parent, res, rest);
 		return true;
 	}
 	return false;
@@ -207,22 +242,14 @@ static bool cut(struct resource *res, u64 start, u64 end, struct resource *rest)
 /* The entry of the lowest level that holds the whole range, or NULL. */
 static struct resource *find_whole(u64 start, u64 end)
 {
-	struct resource *res = iomem_resource.child;
+	struct resource *res = &iomem_resource;
 
-	while (res) {
-		if (res->end < start) {
-			res = res->sibling;
-			continue;
-		}
-		if (res->start > start || res->end < end)
+	do {
+		res = child_at_or_below(res, start);
+		if (!res || res->end < end)
 			return NULL;
-		if (!(res->flags & IORESOURCE_BUSY) && !(res->flags & IORESOURCE_SYSRAM)) {
-			res = res->child;
-			continue;
-		}
-		return res;
-	}
-	return NULL;
+	} while (!(res->flags & (IORESOURCE_BUSY | IORESOURCE_SYSRAM)));
+	return res;
 }
 
 /* The next System RAM leaf that touches [start, end], or NULL. */
@@ -230,9 +257,7 @@ static struct resource *find_touching(struct resource *parent, u64 start, u64 en
 {
 	struct resource *res, *inner;
 
-	for (res = parent->child; res && res->start <= end; res = res->sibling) {
-		if (res->end < start)
-			continue;
+	for (res = first_child(parent, start); res && res->start <= end; res = res->sibling) {
 		if (res->flags & IORESOURCE_SYSRAM)
 			return res;
 		inner = find_touching(res, start, end);
@@ -293,14 +318,13 @@ void merge_system_ram_resource(struct resource *res)
 	next = res->sibling;
 	if (mergeable(res, next)) {
 		res->end = next->end;
-		res->sibling = next->sibling;
+		unlink_entry(next);
 		os_free(next);
 	}
-	for (prev = res->parent->child; prev && prev->sibling != res; prev = prev->sibling)
-		;
+	prev = child_before(res->parent, res->start);
 	if (mergeable(prev, res)) {
 		prev->end = res->end;
-		prev->sibling = res->sibling;
+		unlink_entry(res);
 		os_free(res);
 	}
 	mutex_unlock(&resource_lock);
@@ -311,9 +335,7 @@ static unsigned long covered(const struct resource *parent, u64 start, u64 end)
 	const struct resource *res;
 	unsigned long bytes = 0;
 
-	for (res = parent->child; res && res->start <= end; res = res->sibling) {
-		if (res->end < start)
-			continue;
+	for (res = first_child(parent, start); res && res->start <= end; res = res->sibling) {
 		if ((res->flags & (IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY)) ==
 		    (IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY))
 			bytes += min((u64)res->end, end) - max((u64)res->start, start) + 1;

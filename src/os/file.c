@@ -56,6 +56,13 @@ int64_t os_file_resident(int fd)
 	return fstat(fd, &st) ? -errno : (int64_t)st.st_blocks * 512;
 }
 
+int64_t os_next_data(int fd, uint64_t offset)
+{
+	off_t at = lseek(fd, (off_t)offset, SEEK_DATA);
+
+	return at < 0 ? -errno : at;
+}
+
 int os_open_read(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
