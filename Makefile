@@ -21,6 +21,7 @@ check: deps-check all
 	@tests/run $(B)
 
 bench: all
+	@bench/machine
 	@found=; for program in $(B)/bench/*; do \
 		if [ -f "$$program" ] && [ -x "$$program" ]; then found=1; "$$program" || exit 1; fi; \
 	done; [ "$$found" ] || echo "bench: nothing to measure yet"
