@@ -165,6 +165,14 @@ TEST(CPU_3, "a CPU waits while memory hotplug holds its locks, also without devi
 	cpus_read_unlock();
 	CHECK_EQ(worker_join(&other), 0);
 	CHECK(!cpu_online(1));
+	/* This one gets as far as its node. */
+	cpus_read_lock();
+	worker_start(&other, add_cpu1, NULL);
+	worker_await_sleep(&other);
+	CHECK(!cpu_online(1));
+	cpus_read_unlock();
+	CHECK_EQ(worker_join(&other), 0);
+	CHECK(cpu_online(1));
 }
 
 TEST(CPU_3, "memory hotplug waits while cpu_hotplug_lock is held exclusively, also without device_hotplug_lock")
