@@ -416,6 +416,46 @@ TEST(cpu_in_callback, "CPU hotplug from a memory event callback calls the fatal 
 	CHECK(!cpu_online(1));
 }
 
+/* A file of the copied tree; its directory is made. */
+static void put_file(const char *root, const char *path, const char *text)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command), "mkdir -p \"$(dirname %s/%s)\" && printf '%s' > %s/%s",
+		 root, path, text, root, path);
+	CHECK_EQ(system(command), 0);
+}
+
+TEST(cpu_mirror, "a machine read from a tree: CPUs in a node's list are online, those only linked are offline")
+{
+	char root[] = "/tmp/memplug-cpus-XXXXXX", command[64];
+	struct mp_desc *desc = mp_desc_new();
+
+	CHECK(mkdtemp(root));
+	put_file(root, "sys/devices/system/memory/block_size_bytes", "8000000");
+	put_file(root, "sys/devices/system/memory/memory0/state", "online");
+	put_file(root, "sys/devices/system/memory/memory0/valid_zones", "Normal");
+	put_file(root, "sys/devices/system/node/possible", "0-1");
+	put_file(root, "sys/devices/system/node/online", "0-1");
+	put_file(root, "sys/devices/system/node/node0/cpulist", "0,2");
+	put_file(root, "sys/devices/system/node/node0/memory0", "");
+	put_file(root, "sys/devices/system/node/node0/cpu0", "");
+	put_file(root, "sys/devices/system/node/node0/cpu1", "");
+	put_file(root, "sys/devices/system/node/node0/cpu2", "");
+	put_file(root, "sys/devices/system/node/node1/cpulist", "");
+	put_file(root, "sys/devices/system/node/node1/cpu3", "");
+	if (mp_desc_read_sysfs(desc, root))
+		FAIL("%s", mp_desc_error(desc));
+	snprintf(command, sizeof(command), "rm -r %s", root);
+	CHECK_EQ(system(command), 0);
+	CHECK_EQ(mp_boot(desc), 0);
+	mp_desc_free(desc);
+	CHECK_STR(read_file(CPU_ROOT "/present"), "0-3");
+	CHECK_STR(read_file(CPU_ROOT "/online"), "0,2");
+	CHECK_EQ(cpu_to_node(3), 1);
+	CHECK_EQ(add_cpu(3), 0);
+}
+
 TEST(cpu_describe, "the words of a description, and what is refused")
 {
 	struct mp_desc *desc = mp_desc_new();

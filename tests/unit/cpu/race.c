@@ -118,6 +118,86 @@ static long reads_everything(void *arg)
 	return __atomic_load_n(&stop, __ATOMIC_RELAXED) ? 0 : -1;
 }
 
+/* ---- one slot, many hands ---- */
+
+#define EJECT "/sys/bus/acpi/devices/PNP0C80:00/eject"
+
+static long writes_eject(void *arg)
+{
+	int ret;
+
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		ret = mp_write_string(EJECT, "1");
+		if (ret && ret != -ENOENT && ret != -ENODEV)
+			return ret;
+	}
+	return 0;
+}
+
+static long calls_eject(void *arg)
+{
+	int ret;
+
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		ret = mp_slot_eject(0);
+		if (ret && ret != -ENOENT)
+			return ret;
+	}
+	return 0;
+}
+
+static long reads_slot(void *arg)
+{
+	struct mp_slot_info info;
+	char text[64];
+	int ret;
+
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		mp_read("/sys/bus/acpi/devices/PNP0C80:00/path", text, sizeof(text));
+		mp_read(MEMORY "/memory32/firmware_node/hid", text, sizeof(text));
+		ret = mp_slot_get(0, &info);
+		if (ret ? ret != -ENOENT : info.start != HOT)
+			return -1;
+	}
+	return 0;
+}
+
+static long plugs_slot(void *arg)
+{
+	int plugged = 0, ret;
+
+	while (plugged < ROUNDS) {
+		ret = mp_slot_plug(0, HOT, BLOCK_BYTES, 1);
+		if (ret && ret != -EEXIST)
+			return ret;
+		plugged += !ret;
+	}
+	return 0;
+}
+
+TEST(slot_race, "a slot that one thread fills and others empty, by call and by file, while it is read")
+{
+	static long (*const work[])(void *) = { writes_eject, writes_eject, calls_eject, reads_slot };
+	struct worker workers[ARRAY_SIZE(work)], plugger;
+	size_t i;
+	int ret;
+
+	machine_boot("memhp_default_state = online_movable\n");
+	worker_start(&plugger, plugs_slot, NULL);
+	for (i = 0; i < ARRAY_SIZE(work); i++)
+		worker_start(&workers[i], work[i], NULL);
+	CHECK_EQ(worker_join(&plugger), 0);
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	for (i = 0; i < ARRAY_SIZE(work); i++)
+		CHECK_EQ(worker_join(&workers[i]), 0);
+	ret = mp_slot_eject(0);
+	CHECK(!ret || ret == -ENOENT);
+	CHECK(!block_exists(32) && !node_online(1) && !memory_group_find_by_id(0));
+	machine_check();
+}
+
+/* ---- everything at once ---- */
+
 TEST(cpu_race, "CPUs, sysfs writers, DIMMs and memory race, and the machine is whole at the end")
 {
 	static long (*const work[])(void *) = {

@@ -5,7 +5,9 @@
  */
 #include "../tree.h"
 
+#include <linux/cpu.h>
 #include <memplug/slot.h>
+#include <sys/wait.h>
 
 #define ACPI "/sys/bus/acpi/devices/PNP0C80:"
 
@@ -373,6 +375,34 @@ TEST(slot_in_callback, "from a memory event callback each call is the fatal hook
 	CHECK_EQ(set_state(32, "online"), 0);
 	CHECK(answers[0] == -EDEADLK && answers[1] == -EDEADLK && answers[2] == -EDEADLK);
 	CHECK_EQ(fatals(), 3);
+}
+
+TEST(slot_fork, "a child has empty slots and no CPUs until it boots its own; the parent's stay")
+{
+	struct mp_slot_info info;
+	int status;
+	pid_t child;
+
+	slots_boot("cpu 1 node 1\n");
+	plug(0, 32, 1, 1);
+	fflush(stdout);
+	child = fork();
+	CHECK_GE(child, 0);
+	if (!child) {
+		if (mp_slot_get(0, &info) != -ENXIO || add_cpu(1) != -ENXIO || num_possible_cpus())
+			_exit(1);
+		machine_boot("cpu 1 node 1 offline\n");
+		if (mp_slot_plug(0, HOT, BLOCK_BYTES, 1) || add_cpu(1) || mp_slot_eject(0))
+			_exit(2);
+		_exit(mp_check(NULL, NULL) ? 3 : 0);
+	}
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK(WIFEXITED(status));
+	CHECK_EQ(WEXITSTATUS(status), 0);
+	CHECK_EQ(mp_slot_get(0, &info), 0);
+	CHECK_EQ(remove_cpu(1), 0);
+	CHECK_EQ(mp_slot_eject(0), 0);
+	machine_check();
 }
 
 TEST(slot_shutdown, "shutdown takes plugged DIMMs with it, and the next machine's slots are empty")
