@@ -122,6 +122,39 @@ static inline struct page *compound_head(const struct page *page)
 		return (struct page *)READ_ONCE(page->private);
 	return (struct page *)page;
 }
+/* What memory_failure() is told; only the last changes what happens. */
+#define MF_COUNT_INCREASED (1 << 0)
+#define MF_ACTION_REQUIRED (1 << 1)
+#define MF_MUST_KILL (1 << 2)
+#define MF_SOFT_OFFLINE (1 << 3)
+#define MF_UNPOISON (1 << 4)
+#define MF_SW_SIMULATED (1 << 5) /* no hardware failed: unpoison_memory() goes on working */
+
+/*
+ * Takes a page away that is about to fail; what lives in it is migrated, no
+ * data is lost. 0 (also when it was taken before), -ENXIO (no such memory),
+ * -EIO (its block is not online, or the page is the kernel's: without
+ * movable_operations), -EBUSY (it cannot be isolated or does not move), -ENOMEM.
+ * Takes mem_hotplug_lock shared: waits for an operation that runs; from a
+ * memory event callback: fatal, then -EDEADLK (NOTIFY-35). POISON-1..6.
+ */
+int soft_offline_page(unsigned long pfn, int flags) MP_SYM(soft_offline_page);
+/*
+ * A page has failed, its contents are lost. It is marked and never handed out
+ * again. 0: it was free, or its owner does without it (<memplug/failure.h>);
+ * -EBUSY: it is in use still, the mark stays; -EHWPOISON: marked before;
+ * -ENXIO: not online. Locks as above. POISON-7, 8.
+ */
+int memory_failure(unsigned long pfn, int flags) MP_SYM(memory_failure);
+/* memory_failure() without the answer. May sleep. */
+void memory_failure_queue(unsigned long pfn, int flags) MP_SYM(memory_failure_queue);
+/*
+ * Gives a page back that was taken away. 0; -EIO (not online), -EOPNOTSUPP
+ * (after a failure that was not MF_SW_SIMULATED), -EBUSY (not poisoned, or in
+ * use). POISON-15.
+ */
+int unpoison_memory(unsigned long pfn) MP_SYM(unpoison_memory);
+
 /* Free pages of the machine outside isolated pageblocks. */
 unsigned long nr_free_pages(void) MP_SYM(nr_free_pages);
 

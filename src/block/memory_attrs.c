@@ -174,6 +174,30 @@ static ssize_t probe_store(void *owner, const struct tree_attr *attr, const char
 	return ret ? ret : (ssize_t)count;
 }
 
+static ssize_t offline_page_store(const char *buf, size_t count,
+				  int (*offline)(unsigned long pfn, int flags), int flags)
+{
+	u64 address;
+	int ret;
+
+	if (parse_u64(buf, &address))
+		return -EINVAL; /* also for an overflow (SYSFS-12) */
+	ret = offline(PHYS_PFN(address), flags);
+	return ret ? ret : (ssize_t)count;
+}
+
+static ssize_t soft_offline_page_store(void *owner, const struct tree_attr *attr, const char *buf,
+				       size_t count)
+{
+	return offline_page_store(buf, count, soft_offline_page, 0);
+}
+
+static ssize_t hard_offline_page_store(void *owner, const struct tree_attr *attr, const char *buf,
+				       size_t count)
+{
+	return offline_page_store(buf, count, memory_failure, MF_SW_SIMULATED);
+}
+
 static bool probe_visible(void *owner, const struct tree_attr *attr)
 {
 	return probe_file_exists;
@@ -205,7 +229,14 @@ static const struct tree_attr auto_online_attr = {
 static const struct tree_attr probe_attr = {
 	.name = "probe", .mode = 0200, .store = probe_store, .visible = probe_visible
 };
+static const struct tree_attr hard_offline_attr = {
+	.name = "hard_offline_page", .mode = 0200, .store = hard_offline_page_store
+};
+static const struct tree_attr soft_offline_attr = {
+	.name = "soft_offline_page", .mode = 0200, .store = soft_offline_page_store
+};
 
 const struct tree_attr *const memory_root_attrs[] = {
-	&auto_online_attr, &block_size_attr, &probe_attr, NULL,
+	&auto_online_attr, &block_size_attr, &hard_offline_attr, &probe_attr, &soft_offline_attr,
+	NULL,
 };

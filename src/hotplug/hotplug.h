@@ -60,6 +60,9 @@ int resource_add_boot(u64 start, u64 size, const char *name, bool busy);
 ssize_t resource_show(char **text, bool zero_addresses);
 
 /* ---- firmware_map.c (RES-10) ---- */
+/* At boot: no hardware has failed yet. */
+void failure_init(void);
+
 struct firmware_map_entry {
 	struct list_head node;
 	struct firmware_map_entry *next; /* in its bucket */

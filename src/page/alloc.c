@@ -371,6 +371,32 @@ static void free_pages_of(unsigned long pfn, unsigned int order)
 		pages_free_direct(pfn, order);
 }
 
+/*
+ * An allocation of which some page is poisoned: the others go back one by one,
+ * but of whole pageblocks nothing does. False: none is.
+ */
+static bool free_around_poison(struct page *page, unsigned int order)
+{
+	unsigned long i, nr = 1UL << order, poisoned = 0;
+
+	for (i = 0; i < nr; i++)
+		poisoned += PageHWPoison(&page[i]);
+	if (!poisoned)
+		return false;
+	for (i = 0; i < nr; i++) {
+		bool bad = PageHWPoison(&page[i]) || order >= pageblock_order;
+
+		page_clear(&page[i]);
+		if (bad)
+			__atomic_store_n(&page[i].flags, BIT(PG_hwpoison), __ATOMIC_RELEASE);
+		else
+			pages_free_direct(page_to_pfn(&page[i]), 0);
+	}
+	if (order >= pageblock_order)
+		__atomic_fetch_add(&page_poisoned, (long)(nr - poisoned), __ATOMIC_RELAXED);
+	return true;
+}
+
 void page_free(struct page *page)
 {
 	unsigned long pfn = page_to_pfn(page);
@@ -382,11 +408,14 @@ void page_free(struct page *page)
 		 flags & BIT(PG_locked) ? "locked" : "isolated"))
 		flags &= ~(BIT(PG_locked) | BIT(PG_isolated));
 	/* A poisoned page is never free (POISON-11). */
-	if (flags & BIT(PG_hwpoison)) {
+	if (!order && (flags & BIT(PG_hwpoison))) {
 		page_clear(page);
 		__atomic_store_n(&page->flags, BIT(PG_hwpoison), __ATOMIC_RELEASE);
 		return;
 	}
+	if (order && __atomic_load_n(&page_poisoned, __ATOMIC_RELAXED) &&
+	    free_around_poison(page, order))
+		return;
 	if (order && (READ_ONCE(page[1].flags) & BIT(PG_tail)))
 		clear_tails(page, order);
 	page_clear(page);

@@ -214,6 +214,8 @@ static inline u32 part_id(const struct zone_part *part)
 /* The next allocated page at or after pfn and below end by the tables, or end; *step: how many pages
  * to go on from it (a whole allocation). Free pages touch no descriptor. (scan.c) */
 unsigned long next_used(unsigned long pfn, unsigned long end, unsigned long *step);
+/* Poison marks of [pfn, end) (SECT-6). */
+long count_poison(unsigned long pfn, unsigned long end);
 
 /* ---- pageblocks (buddy.c): no lock, except where said ---- */
 

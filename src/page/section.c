@@ -213,14 +213,14 @@ static void forget_memory(void *at, size_t len)
 		memset(at, 0, len);
 }
 
-/* SECT-6. */
-static long count_poison(unsigned long pfn, unsigned long end)
+long count_poison(unsigned long pfn, unsigned long end)
 {
-	unsigned long step;
+	unsigned long step, i;
 	long poisoned = 0;
 
 	for (pfn = next_used(pfn, end, &step); pfn < end; pfn = next_used(pfn + step, end, &step))
-		poisoned += PageHWPoison(pfn_to_page(pfn));
+		for (i = pfn; i < min(pfn + step, end); i++)
+			poisoned += PageHWPoison(pfn_to_page(i));
 	return poisoned;
 }
 

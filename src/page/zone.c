@@ -201,13 +201,8 @@ static void clear_pageblock(unsigned long pb)
 /* POISON-13 done properly: a mark that onlining wipes leaves the counter, too. */
 static void forget_poison(unsigned long pfn, unsigned long end)
 {
-	unsigned long step;
-	long poisoned = 0;
+	long poisoned = page_follow_linux() ? 0 : count_poison(pfn, end);
 
-	if (page_follow_linux())
-		return;
-	for (pfn = next_used(pfn, end, &step); pfn < end; pfn = next_used(pfn + step, end, &step))
-		poisoned += PageHWPoison(pfn_to_page(pfn));
 	if (poisoned)
 		__atomic_fetch_sub(&page_poisoned, poisoned, __ATOMIC_RELAXED);
 }

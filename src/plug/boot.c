@@ -492,6 +492,7 @@ static int boot_steps(const struct mp_desc *desc, enum boot_level *level)
 		return ret;
 	*level = PAGES;
 	cpus_prepare(desc);
+	failure_init();
 	ret = resource_init();
 	if (ret)
 		return ret;
