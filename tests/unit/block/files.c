@@ -7,10 +7,12 @@ TEST(SYSFS_8, "the memory directory: its files with their modes, one directory a
 	machine_boot(NULL);
 	CHECK_STR(listing(MEMORY), "auto_online_blocks 0644 4096\n"
 				   "block_size_bytes 0444 4096\n"
+				   "hard_offline_page 0200 4096\n"
 				   "memory0/\n"
 				   "memory1/\n"
 				   "memory2/\n"
 				   "power/\n"
+				   "soft_offline_page 0200 4096\n"
 				   "uevent 0644 4096");
 	CHECK_EQ(mp_shutdown(), 0);
 	machine_boot("probe = Y\n");
