@@ -244,6 +244,25 @@ static int op_cpu_plug(void) { return mp_cpu_plug(1); }
 static int op_cpu_eject(void) { return mp_cpu_eject(1); }
 static int op_cpu_up(void) { return add_cpu(1); }
 static int op_cpu_down(void) { return remove_cpu(1); }
+/* A page that lives in the block moves; a free one fails. */
+static unsigned long failing;
+static int op_soft_offline(void)
+{
+	failing = page_to_pfn(object[2]);
+	return soft_offline_page(failing, 0);
+}
+static int op_memory_failure(void)
+{
+	failing = (HOT >> PAGE_SHIFT) + 20000;
+	return memory_failure(failing, MF_SW_SIMULATED);
+}
+static int op_unpoison(void) { return unpoison_memory(failing); }
+static int group;
+static int op_group(void)
+{
+	group = memory_group_register_static(1, 4 * BLOCK >> PAGE_SHIFT);
+	return group < 0 ? group : 0;
+}
 static int op_slot_eject(void) { return mp_slot_eject(0); }
 
 /* A DIMM whose memory cannot be added stays in its slot: it is taken out again. */
@@ -264,6 +283,9 @@ static void undo_cpu_up(void) { must_work(op_cpu_eject() ?: op_cpu_plug()); }
 static void undo_cpu_down(void) { must_work(op_cpu_up()); }
 static void undo_slot_plug(void) { must_work(op_slot_eject()); }
 static void undo_slot_eject(void) { must_work(op_slot_plug() ?: op_online()); }
+static void undo_failing(void) { must_work(op_unpoison()); }
+static void undo_unpoison(void) { must_work(op_memory_failure()); }
+static void undo_group(void) { must_work(memory_group_unregister(group)); }
 static void undo_boot(void) { must_work(mp_shutdown()); }
 static void undo_add(void) { must_work(op_remove()); }
 static void undo_online(void) { must_work(op_offline()); }
@@ -272,7 +294,7 @@ static void undo_remove(void) { must_work(op_add()); }
 
 struct operation {
 	const char *name;
-	int (*before[4])(void); /* what makes the machine it starts from */
+	int (*before[5])(void); /* what makes the machine it starts from */
 	int (*run)(void);
 	void (*undo)(void);
 	bool populated; /* the block holds pages meanwhile */
@@ -290,6 +312,10 @@ static const struct operation operations[] = {
 	{ "cpu_eject", { op_boot, op_cpu_plug, op_cpu_up }, op_cpu_eject, undo_cpu_eject, false },
 	{ "slot_plug", { op_boot }, op_slot_plug, undo_slot_plug, false },
 	{ "slot_eject", { op_boot, op_slot_plug, op_online }, op_slot_eject, undo_slot_eject, false },
+	{ "soft_offline", { op_boot, op_add, op_online }, op_soft_offline, undo_failing, true },
+	{ "memory_failure", { op_boot, op_add, op_online }, op_memory_failure, undo_failing, false },
+	{ "unpoison", { op_boot, op_add, op_online, op_memory_failure }, op_unpoison, undo_unpoison, false },
+	{ "group", { op_boot }, op_group, undo_group, false },
 };
 
 static void prepare(const struct operation *op)
@@ -489,3 +515,22 @@ OPERATION(7, cpu_down)
 OPERATION(8, cpu_eject)
 OPERATION(9, slot_plug)
 OPERATION(10, slot_eject)
+OPERATION(11, soft_offline)
+OPERATION(12, memory_failure)
+OPERATION(13, unpoison)
+OPERATION(14, group)
+
+TEST(GROUP_4, "a group for which there is no memory: ENOMEM, and its id is free")
+{
+	bool hit;
+	const char *what;
+
+	mp_set_log_hook(quiet, NULL);
+	describe();
+	must_work(op_boot());
+	fault_arm(FAULT_ALLOC, 1);
+	CHECK_EQ(memory_group_register_static(1, 4 * BLOCK >> PAGE_SHIFT), -ENOMEM);
+	fault_disarm(&hit, &what);
+	CHECK(hit);
+	CHECK_EQ(memory_group_register_dynamic(1, BLOCK >> PAGE_SHIFT), 0);
+}

@@ -78,6 +78,40 @@ TEST(POISON_2, "a free page is taken out of the allocator, marked, has one refer
 	machine_check();
 }
 
+static bool isolate_it(struct page *page, isolate_mode_t mode)
+{
+	return true;
+}
+
+static int never_migrate(struct page *dst, struct page *src, enum migrate_mode mode)
+{
+	return -EFAULT;
+}
+
+static void putback_it(struct page *page)
+{
+}
+
+TEST(POISON_3, "a page that is isolated and then does not move stays as it was: EBUSY")
+{
+	static const struct movable_operations ops = {
+		.isolate_page = isolate_it, .migrate_page = never_migrate, .putback_page = putback_it,
+	};
+	struct page *page;
+
+	boot_movable(NULL);
+	page = stuck_take(NODE);
+	lock_page(page);
+	__SetPageMovable(page, &ops);
+	unlock_page(page);
+	CHECK_EQ(soft_offline_page(page_to_pfn(page), 0), -EBUSY);
+	CHECK(!PageHWPoison(page));
+	CHECK(!PageIsolated(page));
+	CHECK_EQ(page_count(page), 1);
+	CHECK_EQ(kb_corrupted(), 0UL);
+	machine_check();
+}
+
 TEST(POISON_3, "a movable page moves, also one of many; one that refuses stays: EBUSY, unmarked")
 {
 	struct moving me, stubborn;
