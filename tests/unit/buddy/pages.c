@@ -101,6 +101,30 @@ TEST(BUDDY_3, "NR_FREE_PAGES leaves isolated pages out, the counts per order do 
 	CHECK_EQ(free_of_order(NORMAL(0), MIGRATE_ISOLATE, 10), 2);
 	CHECK_EQ(free_of_order(NORMAL(0), MIGRATE_MOVABLE, 10), 30);
 	undo_isolate_page_range(pfn, pfn + 2048, MIGRATE_MOVABLE);
+	CHECK_EQ(nr_free_pages(), pages);
+	harness_stop();
+}
+
+/* A page in use when its pageblock is isolated counts for the isolated ones once it is freed. */
+TEST(BUDDY_3, "a page that is freed in an isolated pageblock counts when that is opened")
+{
+	enum unmovable_why why;
+	unsigned long pfn;
+	struct page *page;
+
+	harness_start();
+	block_add_online(0, NORMAL(0));
+	page = alloc_pages(GFP_HIGHUSER_MOVABLE, 4);
+	CHECK(page != NULL);
+	pfn = pageblock_start_pfn(page_to_pfn(page));
+	CHECK_EQ(isolate_page_range(pfn, pfn + 512, MIGRATE_MOVABLE, 0, true, NULL, &why), 0);
+	CHECK_EQ(nr_free_pages(), block_pages() - 512);
+	__free_pages(page, 4);
+	CHECK_EQ(nr_free_pages(), block_pages() - 512);
+	CHECK_EQ(NORMAL(0)->nr_free, (long)block_pages() - 512);
+	CHECK_EQ(free_in_counts(NORMAL(0)), block_pages());
+	undo_isolate_page_range(pfn, pfn + 512, MIGRATE_MOVABLE);
+	CHECK_EQ(nr_free_pages(), block_pages());
 	harness_stop();
 }
 

@@ -45,6 +45,25 @@ TEST(ISOL_1, "the range is widened to pageblocks, and each of them is ISOLATE")
 	harness_stop();
 }
 
+TEST(ISOL_1, "a range that cannot be had is left as it was, first and last pageblock, too")
+{
+	unsigned long pfn;
+	int i;
+
+	harness_start();
+	block_add_online(0, NORMAL(0));
+	pfn = block_pfn(0);
+	CHECK_EQ(isolate(pfn + 2 * PB, pfn + 3 * PB, 0), 0);
+	CHECK_EQ(isolate(pfn, pfn + 4 * PB, 0), -EBUSY);
+	for (i = 0; i < 4; i++)
+		CHECK_EQ(type_at(pfn + (unsigned long)i * PB),
+			 i == 2 ? MIGRATE_ISOLATE : MIGRATE_MOVABLE);
+	CHECK_EQ(nr_free_pages(), block_pages() - PB);
+	undo_isolate_page_range(pfn + 2 * PB, pfn + 3 * PB, MIGRATE_MOVABLE);
+	CHECK_EQ(nr_free_pages(), block_pages());
+	harness_stop();
+}
+
 TEST(ISOL_2, "the first pageblock is tried before the last, and the last before the inner ones")
 {
 	unsigned long pfn, bad;

@@ -19,6 +19,7 @@ static struct page *no_target(struct page *page, unsigned long private)
 {
 	(void)page;
 	(void)private;
+	targets++;
 	return NULL;
 }
 
@@ -331,7 +332,10 @@ TEST(MIGR_8, "-EAGAIN is tried ten times, other errors once, -ENOMEM ends the ca
 	CHECK_EQ(targets, 10 + 1 + 1);
 	CHECK_EQ(returned, 10 + 1);
 	CHECK_EQ(held[2].migrated, 1);
+	/* Two are left; the second is not even tried. */
+	targets = 0;
 	CHECK_EQ(migrate_pages(&list, no_target, NULL, 0, MIGRATE_SYNC, MR_SYSCALL, NULL), -ENOMEM);
+	CHECK_EQ(targets, 1);
 	putback_movable_pages(&list);
 	for (i = 0; i < 3; i++)
 		release(&held[i]);

@@ -142,6 +142,9 @@ TEST(SECT_6, "removal takes the poison marks that are left out of the counter")
 	CHECK_EQ(page_poisoned, 3);
 	block_remove(0);
 	CHECK_EQ(page_poisoned, 1);
+	CHECK_EQ(block_offline(1, NORMAL(0)), 0);
+	block_remove(1);
+	CHECK_EQ(page_poisoned, 0);
 	harness_check();
 	block_add_online(0, NORMAL(0));
 	CHECK(!PageHWPoison(pfn_to_page(block_pfn(0) + 5)));

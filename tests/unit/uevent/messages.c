@@ -33,7 +33,9 @@ TEST(UEVENT_3, "SEQNUM grows by one per event that is sent, and by none that is 
 {
 	static char large[3000];
 	const char *const extra[] = { large, NULL };
+	const char *many[62] = { NULL };
 	unsigned long long first;
+	int i;
 
 	toy_boot();
 	toy_add(0, true);
@@ -43,6 +45,10 @@ TEST(UEVENT_3, "SEQNUM grows by one per event that is sent, and by none that is 
 	/* Dropped, refused and validated only: no number. */
 	memset(large, 'x', sizeof(large) - 1);
 	CHECK_EQ(uevent_send("add", "/devices/system/toy/toy0", "toy", extra), -ENOMEM);
+	/* Three variables and these are all that fit: it is the number that does not. */
+	for (i = 0; i < 61; i++)
+		many[i] = "K=V";
+	CHECK_EQ(uevent_send("add", "/devices/system/toy/toy0", "toy", many), -ENOMEM);
 	CHECK_EQ(mp_write_string(FILE0, "nonsense"), -EINVAL);
 	CHECK_EQ(mp_write_string(TOY_PATH "/uevent", "change"), 0);
 	CHECK_EQ(mp_write_string(FILE0, "change"), 0);
