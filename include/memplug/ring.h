@@ -45,6 +45,15 @@ struct mp_ring_record {
  * -EINVAL: a NULL.
  */
 int mp_ring_read(uint64_t *cursor, struct mp_ring_record *record);
+/*
+ * Writes what the ring holds to a file, oldest first: MP_RING_MAGIC, then
+ * struct mp_ring_record after struct mp_ring_record in this machine's byte
+ * order; memplug-trace(1) shows it. The ring goes on. May sleep. 0, -EINVAL (path NULL),
+ * or the errno of creating or writing the file, which is then incomplete.
+ */
+int mp_ring_save(const char *path);
+#define MP_RING_MAGIC "memplug ring 1\n" /* 15 bytes, and one NUL */
+
 /* "MEM_GOING_ONLINE" etc. for an event value, or "?". */
 const char *mp_event_name(unsigned long action);
 const char *mp_ring_type_name(uint32_t type);

@@ -70,6 +70,13 @@ int os_open_read(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+int os_create(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+
+	return fd < 0 ? -errno : fd;
+}
+
 ssize_t os_read_at(int fd, void *buf, size_t count, uint64_t offset)
 {
 	ssize_t n = pread(fd, buf, count, (off_t)offset);

@@ -42,6 +42,7 @@ int os_open_read(const char *path);
 ssize_t os_read_at(int fd, void *buf, size_t count, uint64_t offset);
 ssize_t os_read_dir(int fd, void *buf, size_t size); /* struct linux_dirent64 records */
 int os_nofile_limit(void);			/* soft RLIMIT_NOFILE */
+int os_create(const char *path);			/* empty, for writing, mode 0666 less the umask */
 ssize_t os_write(int fd, const void *buf, size_t count);
 /* One byte per page of [at, at + len) into vec: bit 0 says resident (mincore). */
 int os_residency(void *at, size_t len, unsigned char *vec);

@@ -14,6 +14,17 @@
 #include <linux/memory.h>
 #include <linux/kernel.h>
 
+/*
+ * One USDT probe for each type of record, with its number and contents: a no-op
+ * until bpftrace, perf or SystemTap asks for it (docs/tracing.md).
+ */
+#if defined(MEMPLUG_SDT)
+#include <sys/sdt.h>
+#define PROBE(name) DTRACE_PROBE5(memplug, name, seq, a, b, c, text)
+#else
+#define PROBE(name) ((void)0)
+#endif
+
 #define RING_RECORDS 8192u
 #define NAME_WORDS 6
 #define WORDS (5 + NAME_WORDS) /* time, tid and type, a, b, c, name */
@@ -46,6 +57,54 @@ static u64 claim(void)
 	}
 }
 
+static void probe(enum mp_ring_type type, u64 seq, s64 a, s64 b, s64 c, const char *text)
+{
+	switch (type) {
+	case MP_RING_EVENT:
+		PROBE(event);
+		break;
+	case MP_RING_CALLBACK:
+		PROBE(callback);
+		break;
+	case MP_RING_ISOLATE:
+		PROBE(isolate);
+		break;
+	case MP_RING_MIGRATE:
+		PROBE(migrate);
+		break;
+	case MP_RING_STATE:
+		PROBE(state);
+		break;
+	case MP_RING_ADD:
+		PROBE(add);
+		break;
+	case MP_RING_REMOVE:
+		PROBE(remove);
+		break;
+	case MP_RING_GIVE_BACK:
+		PROBE(give_back);
+		break;
+	case MP_RING_LOCK_WAIT:
+		PROBE(lock_wait);
+		break;
+	case MP_RING_REFUSAL:
+		PROBE(refusal);
+		break;
+	case MP_RING_UEVENT:
+		PROBE(uevent);
+		break;
+	case MP_RING_BOOT:
+		PROBE(boot);
+		break;
+	case MP_RING_CPU:
+		PROBE(cpu);
+		break;
+	case MP_RING_SLOT:
+		PROBE(slot);
+		break;
+	}
+}
+
 void ring_record(enum mp_ring_type type, s64 a, s64 b, s64 c, const char *name)
 {
 	u64 seq, words[WORDS] = { 0 };
@@ -60,6 +119,7 @@ void ring_record(enum mp_ring_type type, s64 a, s64 b, s64 c, const char *name)
 	if (name)
 		strncpy((char *)&words[5], name, NAME_WORDS * sizeof(u64) - 1);
 	seq = claim();
+	probe(type, seq, a, b, c, (const char *)&words[5]);
 	for (unsigned int i = 0; i < WORDS; i++)
 		__atomic_store_n(&ring.slots[(seq - 1) % RING_RECORDS].words[i], words[i],
 				 __ATOMIC_RELEASE);
@@ -95,6 +155,40 @@ static int copy(u64 seq, struct mp_ring_record *record)
 					   .c = (s64)words[4] };
 	memcpy(record->name, &words[5], sizeof(record->name));
 	return 1;
+}
+
+static int write_all(int fd, const void *data, size_t size)
+{
+	const char *at = data;
+
+	while (size) {
+		ssize_t n = os_write(fd, at, size);
+
+		if (n < 0 && n != -EINTR)
+			return (int)n;
+		at += max_t(ssize_t, n, 0);
+		size -= (size_t)max_t(ssize_t, n, 0);
+	}
+	return 0;
+}
+
+int mp_ring_save(const char *path)
+{
+	struct mp_ring_record record;
+	u64 cursor = 0, last = __atomic_load_n(&ring.head, __ATOMIC_RELAXED);
+	int fd, error, closed;
+
+	if (!path)
+		return -EINVAL;
+	fd = os_create(path);
+	if (fd < 0)
+		return fd;
+	error = write_all(fd, MP_RING_MAGIC, sizeof(MP_RING_MAGIC));
+	/* Not what comes while it writes: there might be no end. */
+	while (!error && cursor <= last && mp_ring_read(&cursor, &record) > 0)
+		error = write_all(fd, &record, sizeof(record));
+	closed = os_close(fd);
+	return error ? error : closed;
 }
 
 int mp_ring_read(uint64_t *cursor, struct mp_ring_record *record)

@@ -25,6 +25,7 @@
 #include <linux/memory.h>
 #include <linux/migrate.h>
 #include <memplug/memplug.h>
+#include <memplug/ring.h>
 
 /* A sanitizer maps memory and makes calls of its own; the plain build compares those. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -292,6 +293,10 @@ static void undo_online(void) { must_work(op_offline()); }
 static void undo_offline(void) { must_work(op_online()); }
 static void undo_remove(void) { must_work(op_add()); }
 
+/* Where the bytes go makes no difference; nothing is left to take away. */
+static int op_ring_save(void) { return mp_ring_save("/dev/null"); }
+static void undo_nothing(void) {}
+
 struct operation {
 	const char *name;
 	int (*before[5])(void); /* what makes the machine it starts from */
@@ -316,6 +321,7 @@ static const struct operation operations[] = {
 	{ "memory_failure", { op_boot, op_add, op_online }, op_memory_failure, undo_failing, false },
 	{ "unpoison", { op_boot, op_add, op_online, op_memory_failure }, op_unpoison, undo_unpoison, false },
 	{ "group", { op_boot }, op_group, undo_group, false },
+	{ "ring_save", { op_boot }, op_ring_save, undo_nothing, false },
 };
 
 static void prepare(const struct operation *op)

@@ -97,6 +97,11 @@ TEST(ring, "memplug/ring.h")
 	CHECK_STR(mp_event_name(3), "?");
 	CHECK_STR(mp_event_name(64), "?");
 	CHECK_STR(mp_event_name(~0UL), "?");
+	CHECK_EQ(mp_ring_save(NULL), -EINVAL);
+	CHECK_EQ(mp_ring_save(""), -ENOENT);
+	CHECK_EQ(mp_ring_save("/nonexistent/ring"), -ENOENT);
+	CHECK_EQ(mp_ring_save("/"), -EISDIR);
+	CHECK_EQ(mp_ring_save("/dev/full"), -ENOSPC);
 	CHECK_STR(mp_ring_type_name(0), "?");
 	CHECK_STR(mp_ring_type_name(~0U), "?");
 	CHECK_STR(mp_ring_type_name(MP_RING_SLOT + 1), "?");
