@@ -525,6 +525,7 @@ OPERATION(11, soft_offline)
 OPERATION(12, memory_failure)
 OPERATION(13, unpoison)
 OPERATION(14, group)
+OPERATION(15, ring_save)
 
 TEST(GROUP_4, "a group for which there is no memory: ENOMEM, and its id is free")
 {
