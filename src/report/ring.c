@@ -174,9 +174,10 @@ static int write_all(int fd, const void *data, size_t size)
 
 int mp_ring_save(const char *path)
 {
-	struct mp_ring_record record;
+	struct mp_ring_record batch[32];
 	u64 cursor = 0, last = __atomic_load_n(&ring.head, __ATOMIC_RELAXED);
 	int fd, error, closed;
+	size_t n;
 
 	if (!path)
 		return -EINVAL;
@@ -185,8 +186,13 @@ int mp_ring_save(const char *path)
 		return fd;
 	error = write_all(fd, MP_RING_MAGIC, sizeof(MP_RING_MAGIC));
 	/* Not what comes while it writes: there might be no end. */
-	while (!error && cursor <= last && mp_ring_read(&cursor, &record) > 0)
-		error = write_all(fd, &record, sizeof(record));
+	do {
+		for (n = 0; n < ARRAY_SIZE(batch) && cursor <= last; n++)
+			if (mp_ring_read(&cursor, &batch[n]) <= 0)
+				break;
+		if (!error && n)
+			error = write_all(fd, batch, n * sizeof(batch[0]));
+	} while (!error && n == ARRAY_SIZE(batch));
 	closed = os_close(fd);
 	return error ? error : closed;
 }
