@@ -49,11 +49,13 @@ struct device {
 	bool offline;
 	bool registered;	/* device lock */
 	bool power_on;		/* text of power/control; no effect */
+	int numa_node;		/* or NUMA_NO_NODE; set by who made the device */
 	int refs;		/* atomic */
 	int nr_online_children; /* atomic; devices below that can go offline and have not */
 	struct list_head bus_node;
 	u64 bus_sequence;	/* grows along the bus's list */
 	struct mp_dir *dir;	/* while registered */
+	struct list_head actions; /* devm_add_action(), the latest first; a lock of its own */
 };
 
 static inline const char *dev_name(const struct device *dev)
@@ -98,7 +100,7 @@ static inline bool device_is_registered(struct device *dev)
 	return dev->registered;
 }
 
-/* First reference, lock, name. No error. */
+/* First reference, lock, no actions, no node. No error. */
 void device_initialize(struct device *dev) MP_SYM(device_initialize);
 /*
  * Enters bus and tree, sends `add`. `bus` must be registered and set, with a
@@ -110,6 +112,31 @@ int device_register(struct device *dev) MP_SYM(device_register);
 /* Leaves the tree, sends `remove`, drops the first reference. */
 void device_unregister(struct device *dev) MP_SYM(device_unregister);
 
+/*
+ * Has fn(data) called when the device goes: by device_unregister(), or by the
+ * last put_device() of one that was never registered; the latest first. It
+ * may sleep. 0, -EINVAL (no dev or fn), -ENOMEM.
+ */
+int devm_add_action(struct device *dev, void (*fn)(void *data), void *data)
+	MP_SYM(devm_add_action);
+/* The same; on failure fn(data) is called at once. */
+int devm_add_action_or_reset(struct device *dev, void (*fn)(void *data), void *data)
+	MP_SYM(devm_add_action_or_reset);
+/* Forgets the latest such action without calling it; WARNs when there is none. */
+void devm_remove_action(struct device *dev, void (*fn)(void *data), void *data)
+	MP_SYM(devm_remove_action);
+/* Calls the latest such action now; WARNs when there is none. */
+void devm_release_action(struct device *dev, void (*fn)(void *data), void *data)
+	MP_SYM(devm_release_action);
+
+static inline int dev_to_node(const struct device *dev)
+{
+	return dev->numa_node;
+}
+static inline void set_dev_node(struct device *dev, int nid)
+{
+	dev->numa_node = nid;
+}
 static inline void *dev_get_drvdata(const struct device *dev)
 {
 	return dev->driver_data;

@@ -39,6 +39,7 @@ enum pageflags {
 	PG_buddy_head,	/* first page of an allocation above order 0 */
 	PG_tail,	/* any other page of such an allocation made with __GFP_COMP */
 	PG_selfhosted,	/* holds its own block's descriptors (SECT-7) */
+	PG_device,	/* of a device's page map (DEVMEM-7) */
 	__NR_PAGEFLAGS
 };
 

@@ -10,9 +10,17 @@
 #include <linux/types.h>
 #include <linux/list.h>
 
+struct dev_pagemap;
+
 struct page {
 	unsigned long flags;	/* BIT(PG_...); atomic operations only */
-	struct list_head lru;	/* the owner's, except while isolated */
+	union {
+		struct list_head lru;	/* the owner's, except while isolated */
+		struct {		/* of device memory */
+			struct dev_pagemap *pgmap;
+			void *zone_device_data; /* the driver's */
+		};
+	};
 	unsigned long mapping;	/* movable_operations | PAGE_MAPPING_MOVABLE */
 	unsigned long index;	/* the owner's */
 	unsigned long private;	/* the owner's */
@@ -20,6 +28,15 @@ struct page {
 	u32 order;		/* of the allocation, in its first page */
 	const void *owner;	/* who allocated it: a code address */
 };
+/* What a fault of the CPU is about: here a page of device memory. */
+struct vm_fault {
+	struct page *page;
+	unsigned long address; /* where the page would be in the direct map */
+};
+typedef unsigned int vm_fault_t;
+#define VM_FAULT_OOM 0x1u
+#define VM_FAULT_SIGBUS 0x2u
+
 _Static_assert(sizeof(struct page) == 64, "descriptors are 64 bytes");
 
 #endif

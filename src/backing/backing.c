@@ -9,6 +9,7 @@
  * a fork child walks it without the lock.
  */
 #include "backing/backing.h"
+#include "backing/extent.h"
 #include "backing/host.h"
 #include "backing/kind.h"
 #include "report/report.h"
@@ -92,6 +93,7 @@ int backing_init(struct backing_config *config)
 
 static void drop_extents(void)
 {
+	backing_device_exit();
 	while (backing.extents) {
 		struct extent *extent = backing.extents;
 
@@ -310,6 +312,8 @@ int backing_add(u64 start, u64 size)
 	if (!IS_ALIGNED(start | size, backing.block_size) || start + size < start ||
 	    start + size > backing.max_phys)
 		return -EINVAL;
+	if (backing_device_meets(start, size))
+		return -EEXIST;
 	mutex_lock(&backing.lock);
 	error = add_range(start, start + size);
 	mutex_unlock(&backing.lock);
@@ -321,6 +325,29 @@ void backing_remove(u64 start, u64 size)
 	mutex_lock(&backing.lock);
 	remove_range(start, start + size);
 	mutex_unlock(&backing.lock);
+}
+
+void backing_restore(u64 start, u64 size)
+{
+	u64 end = start + size;
+	struct extent *extent;
+	int error;
+
+	mutex_lock(&backing.lock);
+	error = os_map_nothing(address(start), size);
+	for (extent = extent_at(start); extent && extent->start < end; extent = extent->next) {
+		u64 from = max(start, extent->start), to = min(end, extent->end);
+
+		/* Device memory among ordinary memory is in holes of one block: all live or none. */
+		if (!is_live(extent, from))
+			continue;
+		error = backing.kind->map(extent, address(from), from, to - from) ?:
+			os_dontfork(address(from), to - from);
+	}
+	mutex_unlock(&backing.lock);
+	if (error)
+		pr_warn("backing: device memory at 0x%llx stays mapped: error %d",
+			(unsigned long long)start, -error);
 }
 
 /* ---- memory of the host ---- */

@@ -48,4 +48,16 @@ s64 backing_resident(u64 start, u64 size);
 /* Bytes resident in all extents. */
 u64 backing_resident_total(void);
 
+/* ---- device memory (backing/device.c) ---- */
+
+/* The file that backs device memory within [start, start + size); duplicated. 0, -EBADF, -EINVAL (too
+ * short), -EEXIST, -EBUSY (device memory is there), -ENOMEM, -EMFILE. No lock needed. */
+int backing_file_add(u64 start, u64 size, int fd, u64 offset);
+int backing_file_remove(u64 start); /* 0, -ENOENT, -EBUSY */
+/* Backs a whole device range: from the file given for it, else zeroed memory. 0 or -errno (-EINVAL:
+ * a file has a part of it only, or has become too short); undone. */
+int backing_device_add(u64 start, u64 size);
+void backing_device_remove(u64 start, u64 size);
+bool backing_device_meets(u64 start, u64 size);
+
 #endif

@@ -9,6 +9,7 @@
 #include <linux/bug.h>
 #include <linux/errno.h>
 #include <linux/list.h>
+#include <linux/nodemask.h>
 #include "device/device_internal.h"
 #include "device/uevent.h"
 #include "report/report.h"
@@ -70,6 +71,7 @@ void put_device(struct device *dev)
 	/* Release and acquire: what other holders did comes before release() frees it. */
 	if (!dev || __atomic_fetch_sub(&dev->refs, 1, __ATOMIC_ACQ_REL) != 1)
 		return;
+	devres_release_all(dev);
 	if (!WARN(!dev->release, "%s has no release function", dev->name))
 		dev->release(dev);
 }
@@ -81,6 +83,8 @@ void device_initialize(struct device *dev)
 	dev->refs = 1;
 	mp_mutex_init(&dev->mutex, "device");
 	INIT_LIST_HEAD(&dev->bus_node);
+	INIT_LIST_HEAD(&dev->actions);
+	dev->numa_node = NUMA_NO_NODE;
 }
 
 void device_path(const struct device *dev, char *path)
@@ -197,6 +201,7 @@ void device_unregister(struct device *dev)
 	mutex_lock(&bus->lock);
 	list_del_init(&dev->bus_node);
 	mutex_unlock(&bus->lock);
+	devres_release_all(dev);
 	/* At `remove` only the empty directory is left (UEVENT-8). */
 	tree_empty(dev->dir);
 	send_uevent(dev, "remove");

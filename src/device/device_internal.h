@@ -34,6 +34,9 @@ bool refuse_in_callback(const char *what, const void *site);
 /* The device lock for a function that can fail: 0, or -EDEADLK after the fatal hook returned. */
 int device_lock_or_fail(struct device *dev, const char *what, const void *site);
 
+/* The actions of devm_add_action(), called and forgotten. No lock held. */
+void devres_release_all(struct device *dev);
+
 static inline bool device_supports_offline(const struct device *dev)
 {
 	return dev->bus && dev->bus->online && dev->bus->offline;

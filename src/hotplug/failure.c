@@ -6,6 +6,7 @@
  * of handlers; mem_hotplug_lock is held shared, so no block leaves meanwhile.
  */
 #include "hotplug/hotplug.h"
+#include "hotplug/pagemap.h"
 #include "memplug/failure.h"
 #include "os/os.h"
 #include "page/page.h"
@@ -234,14 +235,43 @@ static int fail_page(struct page *page, unsigned long pfn, int flags)
 	return ret;
 }
 
+/* DEVMEM-17. The driver is asked without mem_hotplug_lock; the map cannot go meanwhile. */
+static int fail_device_page(struct dev_pagemap *pgmap, unsigned long pfn, int flags)
+{
+	struct page *page = pfn_to_page(pfn);
+	int ret = -EOPNOTSUPP;
+
+	if (pagemap_is_metadata(pgmap, pfn))
+		return -ENXIO;
+	if (pgmap->ops && pgmap->ops->memory_failure)
+		ret = pgmap->ops->memory_failure(pgmap, pfn, 1, flags);
+	if (ret != -EOPNOTSUPP)
+		return ret;
+	if (PageHWPoison(page))
+		return -EHWPOISON;
+	mark(page);
+	get_online_mems();
+	ret = tell_owners(page, pfn, flags);
+	put_online_mems();
+	return ret;
+}
+
 int memory_failure(unsigned long pfn, int flags)
 {
+	struct dev_pagemap *pgmap;
 	struct page *page;
 	int ret;
 
 	if (inside_callback("memory_failure()"))
 		return -EDEADLK;
 	mutex_lock(&failure.lock);
+	pgmap = get_dev_pagemap(pfn, NULL);
+	if (pgmap) {
+		ret = fail_device_page(pgmap, pfn, flags);
+		put_dev_pagemap(pgmap);
+		mutex_unlock(&failure.lock);
+		return ret;
+	}
 	get_online_mems();
 	page = ordinary_page(pfn);
 	ret = !page ? -ENXIO : PageHWPoison(page) ? -EHWPOISON : fail_page(page, pfn, flags);

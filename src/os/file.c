@@ -49,6 +49,13 @@ int os_punch_hole(int fd, uint64_t offset, uint64_t len)
 			 (off_t)len) ? -errno : 0;
 }
 
+int64_t os_file_size(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? -errno : (int64_t)st.st_size;
+}
+
 int64_t os_file_resident(int fd)
 {
 	struct stat st;

@@ -36,6 +36,7 @@ int os_close(int fd);
 int os_truncate(int fd, uint64_t size);
 int os_allocate(int fd, uint64_t offset, uint64_t len);
 int os_punch_hole(int fd, uint64_t offset, uint64_t len);
+int64_t os_file_size(int fd);
 int64_t os_file_resident(int fd);		/* st_blocks * 512 */
 int64_t os_next_data(int fd, uint64_t offset);	/* -ENXIO: nothing but holes to the end */
 int os_open_read(const char *path);

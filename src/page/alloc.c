@@ -407,6 +407,10 @@ void page_free(struct page *page)
 		 "page 0x%lx is freed while it is %s", pfn,
 		 flags & BIT(PG_locked) ? "locked" : "isolated"))
 		flags &= ~(BIT(PG_locked) | BIT(PG_isolated));
+	if (unlikely(flags & BIT(PG_device))) {
+		page_device_hook(page);
+		return;
+	}
 	/* A poisoned page is never free (POISON-11). */
 	if (!order && (flags & BIT(PG_hwpoison))) {
 		page_clear(page);

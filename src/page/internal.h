@@ -188,7 +188,8 @@ struct zone_part *split_part(const struct section_split *split, unsigned long pf
 static inline struct zone *pfn_zone(unsigned long pfn)
 {
 	struct mem_section *section = pfn_section(pfn);
-	struct zone *zone = READ_ONCE(section->zone);
+	/* Acquire pairs with section_split_add(): without a zone the split is there. */
+	struct zone *zone = __atomic_load_n(&section->zone, __ATOMIC_ACQUIRE);
 
 	if (unlikely(!zone)) {
 		struct section_split *split = READ_ONCE(section->split);
@@ -202,7 +203,7 @@ static inline struct zone_part *pfn_part(unsigned long pfn)
 {
 	struct mem_section *section = pfn_section(pfn);
 
-	if (likely(READ_ONCE(section->zone)) || !READ_ONCE(section->split))
+	if (likely(__atomic_load_n(&section->zone, __ATOMIC_ACQUIRE)) || !READ_ONCE(section->split))
 		return &page_layer.parts[(pfn >> page_layer.section_order) + 1];
 	return split_part(READ_ONCE(section->split), pfn);
 }
@@ -349,6 +350,17 @@ static inline pg_data_t *node_data(int nid)
 	for ((nid) = 0; (nid) < page_layer.nr_nodes; (nid)++) \
 		for ((i) = 0; (i) < MAX_NR_ZONES && page_layer.nodes[nid] && \
 		     ((zone) = &page_layer.nodes[nid]->node_zones[i]); (i)++)
+/* zone.c: the section's pages of [pfn, end) belong to `zone`; `whole`: a section without a zone may
+ * get this one for all of it. 0 or -ENOMEM. And the reverse. */
+int section_join(struct mem_section *section, struct zone *zone, unsigned long pfn,
+		 unsigned long end, bool whole);
+void section_leave(struct mem_section *section, unsigned long pfn, unsigned long end);
+/* device.c: what the boot left reserved in an early section is that again. */
+void device_pages_to_hole(unsigned long pfn, unsigned long end);
+#define for_each_section_in(section, pfn, to, end) \
+	for (; (pfn) < (end) && ((section) = pfn_section(pfn), \
+				 (to) = min((end), ALIGN_DOWN((pfn), section_pages()) + section_pages()), true); \
+	     (pfn) = (to))
 void zone_span_grow(struct zone *zone, unsigned long pfn, unsigned long nr_pages);
 /* Page size lists of a zone (ZONE-11, 14). */
 void zone_list_sizes(struct zone *zone);

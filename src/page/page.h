@@ -58,6 +58,8 @@ struct mem_section *section_of(unsigned long pfn); /* NULL beyond max_phys or wi
 int sections_add(unsigned long pfn, unsigned long nr_pages, int nid, bool early);
 /* Gives descriptors and tables back; poison marks leave the counter (SECT-6). mhw */
 void sections_remove(unsigned long pfn, unsigned long nr_pages);
+/* Boot: no RAM in the whole subsections of [pfn, end), which are reserved; device memory may come there. */
+void sections_hole(unsigned long pfn, unsigned long end);
 void online_mem_sections(unsigned long pfn, unsigned long end_pfn);  /* SECT-5, mhw */
 void offline_mem_sections(unsigned long pfn, unsigned long end_pfn); /* SECT-5, mhw */
 bool section_is_early(unsigned long pfn);
@@ -96,6 +98,18 @@ unsigned long min_free_kbytes(void);
 int zone_add_boot_range(struct zone *zone, unsigned long pfn, unsigned long nr_pages);
 /* Sections go ONLINE and allocatable; managed and totalram rise by what is not reserved. */
 void boot_open_sections(unsigned long pfn, unsigned long nr_pages);
+
+/* ---- device memory (page/device.c) ---- */
+
+/* The range joins the node's ZONE_DEVICE, whose span and the node's grow. 0, or -ENOMEM: undone. mhw */
+int device_pages_enter(struct zone *zone, unsigned long pfn, unsigned long nr_pages);
+/* Descriptors of a range that entered (DEVMEM-7): reserved, of `pgmap`, with `count` references. */
+void device_pages_init(unsigned long pfn, unsigned long nr_pages, struct dev_pagemap *pgmap,
+		       int count);
+/* Leaves the zone; spans stay (DEVMEM-10), poison marks leave the counter. sections_remove() next. mhw */
+void device_pages_leave(struct zone *zone, unsigned long pfn, unsigned long nr_pages);
+/* The last reference of a device page is gone (DEVMEM-16). */
+extern void (*page_device_hook)(struct page *page);
 
 /* ---- allocator (page/buddy*.c) ---- */
 

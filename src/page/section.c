@@ -199,11 +199,27 @@ int sections_add(unsigned long pfn, unsigned long nr_pages, int nid, bool early)
 
 		__atomic_fetch_or(&section->subsections, subsection_mask(nr, pfn, end),
 				  __ATOMIC_RELEASE);
-		WRITE_ONCE(section->nid, nid);
+		if (!(section_flags(section) & SECTION_PRESENT))
+			WRITE_ONCE(section->nid, nid);
 		section_set(section, SECTION_PRESENT | (early ? SECTION_EARLY : 0));
 	}
 	page_layer.present_end = max(page_layer.present_end, last + 1);
 	return 0;
+}
+
+void sections_hole(unsigned long pfn, unsigned long end)
+{
+	unsigned long to;
+
+	pfn = ALIGN(pfn, PAGES_PER_SUBSECTION);
+	end = ALIGN_DOWN(end, PAGES_PER_SUBSECTION);
+	for (; pfn < end; pfn = to) {
+		unsigned long nr = pfn >> page_layer.section_order;
+
+		to = min(end, (nr + 1) << page_layer.section_order);
+		__atomic_fetch_and(&page_layer.sections[nr].subsections,
+				   ~subsection_mask(nr, pfn, to), __ATOMIC_RELEASE);
+	}
 }
 
 /* Private pages read as zero again; memory that the host will not take back is cleared by hand. */
@@ -230,6 +246,10 @@ static void section_remove(struct mem_section *section, unsigned long pfn, unsig
 	unsigned long pb = pfn >> pageblock_order, nr = (end - pfn) >> pageblock_order;
 	u64 left = __atomic_and_fetch(&section->subsections, ~mask, __ATOMIC_RELEASE);
 
+	if (left && (section_flags(section) & SECTION_EARLY)) {
+		device_pages_to_hole(pfn, end);
+		return;
+	}
 	if (section_flags(section) & SECTION_DIRTY) {
 		long poisoned = count_poison(pfn, end);
 

@@ -129,8 +129,8 @@ static int section_split_add(struct mem_section *section, struct zone *zone, uns
 {
 	u32 nr = (u32)(section - page_layer.sections);
 	struct section_split *split = section->split;
+	bool added, needs_part;
 	unsigned long pb;
-	bool added;
 	int i;
 
 	if (!split) {
@@ -146,12 +146,14 @@ static int section_split_add(struct mem_section *section, struct zone *zone, uns
 		}
 	}
 	i = split_index(split, zone, &added);
-	if (i < 0 || (added && page_layer.extra_parts == EXTRA_PARTS)) {
+	/* Nothing of a device is ever searched: part 0, nobody's. */
+	needs_part = added && zone_idx(zone) != ZONE_DEVICE;
+	if (i < 0 || (needs_part && page_layer.extra_parts == EXTRA_PARTS)) {
 		if (!section->split)
 			split_free(split);
 		return -ENOMEM;
 	}
-	if (added) {
+	if (needs_part) {
 		u32 id = split->nr == 1 ? nr + 1 :
 			 (u32)page_layer.nr_sections + 1 + page_layer.extra_parts++;
 
@@ -160,13 +162,14 @@ static int section_split_add(struct mem_section *section, struct zone *zone, uns
 	}
 	for (pb = pfn >> pageblock_order; pb < DIV_ROUND_UP(end, pageblock_nr_pages); pb++)
 		split->of_pageblock[pb & (section_pageblocks() - 1)] = (u8)i;
-	WRITE_ONCE(section->split, split);
-	WRITE_ONCE(section->zone, NULL);
+	/* Ordinary pages of the section may be looked up meanwhile: by the one or by the other. */
+	__atomic_store_n(&section->split, split, __ATOMIC_RELEASE);
+	__atomic_store_n(&section->zone, NULL, __ATOMIC_RELEASE);
 	return 0;
 }
 
-static int section_join(struct mem_section *section, struct zone *zone, unsigned long pfn,
-			unsigned long end, bool whole)
+int section_join(struct mem_section *section, struct zone *zone, unsigned long pfn,
+		 unsigned long end, bool whole)
 {
 	u32 nr = (u32)(section - page_layer.sections);
 
@@ -179,11 +182,6 @@ static int section_join(struct mem_section *section, struct zone *zone, unsigned
 	}
 	return section_split_add(section, zone, pfn, end);
 }
-
-#define for_each_section_in(section, pfn, to, end) \
-	for (; (pfn) < (end) && ((section) = pfn_section(pfn), \
-				 (to) = min((end), ALIGN_DOWN((pfn), section_pages()) + section_pages()), true); \
-	     (pfn) = (to))
 
 /* What the last life of this pageblock left behind, if it had one. */
 static void clear_pageblock(unsigned long pb)
@@ -222,19 +220,18 @@ void move_pfn_range_to_zone(struct zone *zone, unsigned long pfn, unsigned long 
 {
 	unsigned long end = pfn + nr_pages, to;
 	struct mem_section *section;
-	bool device = zone_idx(zone) == ZONE_DEVICE;
 
 	zone_span_grow(zone, pfn, nr_pages);
 	for_each_section_in(section, pfn, to, end) {
 		section_clear_dirt(section, pfn, to);
 		/* Self-hosted descriptors and the rest of their block come one after the other. */
-		if (WARN_ON(section_join(section, zone, pfn, to, !device || to - pfn == section_pages())))
+		if (WARN_ON(section_join(section, zone, pfn, to, true)))
 			continue;
-		section_set(section, device ? SECTION_DEVICE : SECTION_ONLINING);
+		section_set(section, SECTION_ONLINING);
 	}
 }
 
-static void section_leave(struct mem_section *section, unsigned long pfn, unsigned long end)
+void section_leave(struct mem_section *section, unsigned long pfn, unsigned long end)
 {
 	unsigned long pb;
 

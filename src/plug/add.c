@@ -93,6 +93,10 @@ static int arch_add(struct addition *add)
 	int ret;
 
 	ret = backing_add(add->start, add->size);
+	if (ret == -EEXIST)
+		return reason_set(MP_REASON_CONFLICT, ret, "device memory",
+				  "add of 0x%llx+0x%llx refused: device memory is there",
+				  (unsigned long long)add->start, (unsigned long long)add->size);
 	if (ret)
 		return reason_set(MP_REASON_SYSTEM, ret, "backing",
 				  "add of 0x%llx+0x%llx refused: the host gives no mapping for it (error %d)",

@@ -11,6 +11,7 @@
 #include "device/bus.h"
 #include "device/tree.h"
 #include "hotplug/hotplug.h"
+#include "hotplug/pagemap.h"
 #include "os/os.h"
 #include "page/page.h"
 #include "plug/boot_ram.h"
@@ -375,6 +376,8 @@ static int in_use(void)
 	char holder[96], state[64];
 	unsigned long block = 0, pages;
 	struct page *page = NULL;
+	unsigned long pfn;
+	const void *site;
 
 	pages = page_in_use(&page);
 	if (pages) {
@@ -384,6 +387,12 @@ static int in_use(void)
 			   pages, page_to_pfn(page), state, holder);
 		reason_page(page_to_pfn(page), pages);
 		return -EBUSY;
+	}
+	if (pagemap_any(&pfn, &site)) {
+		mp_symbol_name(site, holder, sizeof(holder));
+		return reason_set(MP_REASON_BUSY, -EBUSY, holder,
+				  "shutdown refused: device memory at 0x%llx of %s is there; memunmap_pages() it",
+				  (unsigned long long)PFN_PHYS(pfn), holder);
 	}
 	if (for_each_memory_block(&block, referenced_block))
 		return reason_set(MP_REASON_BUSY, -EBUSY, "device reference",

@@ -85,6 +85,12 @@ static int ram_zones(const struct desc_range *range)
 	return 0;
 }
 
+static void ram_hole(u64 start, u64 end)
+{
+	pages_reserve_boot(PHYS_PFN(start), PHYS_PFN(end - start));
+	sections_hole(PHYS_PFN(start), PHYS_PFN(end));
+}
+
 /* What lies in RAM's blocks but is no RAM, and what the firmware keeps. */
 static void ram_reserve(const struct mp_desc *desc)
 {
@@ -96,15 +102,15 @@ static void ram_reserve(const struct mp_desc *desc)
 
 		if (block_down(range->start) > at) {
 			if (block_up(at) > at)
-				pages_reserve_boot(PHYS_PFN(at), PHYS_PFN(block_up(at) - at));
+				ram_hole(at, block_up(at));
 			at = block_down(range->start);
 		}
 		if (range->start > at)
-			pages_reserve_boot(PHYS_PFN(at), PHYS_PFN(range->start - at));
+			ram_hole(at, range->start);
 		at = range->start + range->size;
 	}
 	if (block_up(at) > at)
-		pages_reserve_boot(PHYS_PFN(at), PHYS_PFN(block_up(at) - at));
+		ram_hole(at, block_up(at));
 	for (i = 0; i < desc->reserved.count; i++) {
 		u64 pfn = PHYS_PFN(desc->reserved.at[i].start);
 		u64 end = pfn + PHYS_PFN(desc->reserved.at[i].size);

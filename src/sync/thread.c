@@ -13,7 +13,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 
-#define MAX_RESETS 16
+#define MAX_RESETS 32
 #define BARRIER_TRIES 1000
 
 struct list_head sync_threads = LIST_HEAD_INIT(sync_threads);
