@@ -17,6 +17,7 @@ struct entry {
 	unsigned long end;
 	struct dev_pagemap *pgmap;
 	const void *site;
+	bool open; /* its descriptors are written */
 };
 
 static struct {
@@ -58,6 +59,13 @@ int pagemap_insert(struct dev_pagemap *pgmap, unsigned long pfn, unsigned long e
 	mutex_unlock(&pagemaps.lock);
 	os_free(entry);
 	return entry ? -EEXIST : 0;
+}
+
+void pagemap_open(unsigned long pfn)
+{
+	mutex_lock(&pagemaps.lock);
+	entry_below(pfn)->open = true;
+	mutex_unlock(&pagemaps.lock);
 }
 
 void pagemap_erase(unsigned long pfn)
@@ -119,7 +127,7 @@ struct dev_pagemap *get_dev_pagemap(unsigned long pfn, struct dev_pagemap *cache
 	}
 	mutex_lock(&pagemaps.lock);
 	entry = entry_below(pfn);
-	if (entry && pfn < entry->end && percpu_ref_tryget_live(&entry->pgmap->ref))
+	if (entry && pfn < entry->end && entry->open && percpu_ref_tryget_live(&entry->pgmap->ref))
 		pgmap = entry->pgmap;
 	mutex_unlock(&pagemaps.lock);
 	return pgmap;

@@ -5,9 +5,11 @@
 
 #include <linux/memremap.h>
 
-/* Enters pages [pfn, end) of a map made at `site`. 0, -EEXIST (overlap), -ENOMEM. */
+/* Enters pages [pfn, end) of a map made at `site`; not found before pagemap_open(). 0, -EEXIST
+ * (overlap), -ENOMEM. */
 int pagemap_insert(struct dev_pagemap *pgmap, unsigned long pfn, unsigned long end,
 		   const void *site);
+void pagemap_open(unsigned long pfn);
 void pagemap_erase(unsigned long pfn);
 /* The map has an entry that begins at `pfn`. */
 bool pagemap_has(const struct dev_pagemap *pgmap, unsigned long pfn);

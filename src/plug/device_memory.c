@@ -198,6 +198,7 @@ static int range_add(struct dev_pagemap *pgmap, int i, int nid, const void *site
 	device_pages_init(pfn, nr, pgmap, !pagemap_pages_count_zero(pgmap));
 	if (!pagemap_pages_count_zero(pgmap))
 		percpu_ref_get_many(&pgmap->ref, nr);
+	pagemap_open(pfn);
 	return 0;
 }
 

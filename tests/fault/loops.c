@@ -17,13 +17,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/cpu.h>
 #include <linux/memory_hotplug.h>
+#include <linux/err.h>
 #include <linux/memory.h>
+#include <linux/memremap.h>
 #include <linux/migrate.h>
+#include <memplug/device_memory.h>
 #include <memplug/memplug.h>
 #include <memplug/ring.h>
 
@@ -297,6 +301,45 @@ static void undo_remove(void) { must_work(op_add()); }
 static int op_ring_save(void) { return mp_ring_save("/dev/null"); }
 static void undo_nothing(void) {}
 
+/* Device memory: a file and, behind it, plain memory. */
+static struct {
+	struct dev_pagemap pgmap;
+	struct range second;
+} device = {
+	.pgmap = { .type = MEMORY_DEVICE_GENERIC, .nr_range = 2,
+		   .range = { 2 * HOT, 2 * HOT + 0x1fffff } },
+	.second = { 2 * HOT + 0x200000, 2 * HOT + 0x3fffff },
+};
+static int device_file = -1;
+
+static int op_device_map(void)
+{
+	void *address;
+	int ret = mp_device_file(2 * HOT, 0x200000, device_file, 0);
+	if (ret)
+		return ret;
+	address = memremap_pages(&device.pgmap, 1);
+	ret = IS_ERR(address) ? (int)PTR_ERR(address) : 0;
+	if (!ret)
+		return 0;
+	must_work(device.pgmap.nr_range == 2 ? 0 : -1);
+	must_work(pfn_valid(2 * HOT >> PAGE_SHIFT));
+	must_work(mp_device_file_remove(2 * HOT));
+	return ret;
+}
+static int make_device_file(void)
+{
+	device_file = memfd_create("device", 0);
+	return ftruncate(device_file, 0x200000);
+}
+static int op_device_unmap(void)
+{
+	memunmap_pages(&device.pgmap);
+	return mp_device_file_remove(2 * HOT);
+}
+static void undo_device_map(void) { must_work(op_device_unmap()); }
+static void undo_device_unmap(void) { must_work(op_device_map()); }
+
 struct operation {
 	const char *name;
 	int (*before[5])(void); /* what makes the machine it starts from */
@@ -321,6 +364,8 @@ static const struct operation operations[] = {
 	{ "memory_failure", { op_boot, op_add, op_online }, op_memory_failure, undo_failing, false },
 	{ "unpoison", { op_boot, op_add, op_online, op_memory_failure }, op_unpoison, undo_unpoison, false },
 	{ "group", { op_boot }, op_group, undo_group, false },
+	{ "device_map", { op_boot, make_device_file }, op_device_map, undo_device_map, false },
+	{ "device_unmap", { op_boot, make_device_file, op_device_map }, op_device_unmap, undo_device_unmap, false },
 	{ "ring_save", { op_boot }, op_ring_save, undo_nothing, false },
 };
 
@@ -525,7 +570,9 @@ OPERATION(11, soft_offline)
 OPERATION(12, memory_failure)
 OPERATION(13, unpoison)
 OPERATION(14, group)
-OPERATION(15, ring_save)
+OPERATION(15, device_map)
+OPERATION(16, device_unmap)
+OPERATION(17, ring_save)
 
 TEST(GROUP_4, "a group for which there is no memory: ENOMEM, and its id is free")
 {

@@ -72,7 +72,7 @@ TEST(SECT_3, "pfn_valid() asks for presence, pfn_to_online_page() for online and
 	device = &NODE_DATA(0)->node_zones[ZONE_DEVICE];
 	CHECK_EQ(sections_add(block_pfn(2), 1024, 0, false), 0);
 	CHECK_EQ(zone_add_boot_range(NORMAL(0), block_pfn(2), 512), 0);
-	move_pfn_range_to_zone(device, block_pfn(2) + 512, 512);
+	CHECK_EQ(device_pages_enter(device, block_pfn(2) + 512, 512), 0);
 	online_mem_sections(block_pfn(2), block_pfn(3));
 	CHECK(pfn_to_online_page(block_pfn(2)) != NULL);
 	CHECK(pfn_to_online_page(block_pfn(2) + 512) == NULL);
