@@ -3,6 +3,7 @@
 #ifndef MEMPLUG_MEMPLUG_H
 #define MEMPLUG_MEMPLUG_H
 
+#include <memplug/device_memory.h>
 #include <memplug/hooks.h>
 #include <memplug/machine.h>
 #include <memplug/module.h>

@@ -8,6 +8,8 @@
 #include "sync/lockorder.h"
 
 #include <linux/cpu.h>
+#include <linux/err.h>
+#include <linux/memremap.h>
 
 static long add_block(void *arg)
 {
@@ -502,6 +504,44 @@ TEST(doc_45_all_four, "a reader holds back adding, onlining, offlining and remov
 		worker_await_sleep(&worker);
 		put_online_mems();
 		CHECK_EQ(worker_join(&worker), 0);
+	}
+	machine_check();
+}
+
+static struct dev_pagemap device = {
+	.type = MEMORY_DEVICE_GENERIC,
+	.nr_range = 1,
+	.range = { 4 * HOT, 4 * HOT + SZ_2M - 1 },
+};
+
+static long add_device_memory(void *arg)
+{
+	return IS_ERR(memremap_pages(&device, NODE)) ? -1 : 0;
+}
+
+static long remove_device_memory(void *arg)
+{
+	memunmap_pages(&device);
+	return 0;
+}
+
+TEST(doc_44_device_memory, "device memory comes and goes with mem_hotplug_lock in write mode")
+{
+	long (*operations[])(void *arg) = { add_device_memory, remove_device_memory };
+
+	machine_boot(NULL);
+	for (unsigned int i = 0; i < ARRAY_SIZE(operations); i++) {
+		int before = pfn_valid(PHYS_PFN(device.range.start));
+		struct worker worker;
+
+		get_online_mems();
+		worker_start(&worker, operations[i], NULL);
+		AWAIT(write_locked());
+		worker_await_sleep(&worker);
+		CHECK_EQ(pfn_valid(PHYS_PFN(device.range.start)), before);
+		put_online_mems();
+		CHECK_EQ(worker_join(&worker), 0);
+		CHECK_EQ(pfn_valid(PHYS_PFN(device.range.start)), !before);
 	}
 	machine_check();
 }
