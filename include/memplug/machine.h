@@ -33,7 +33,7 @@ void mp_desc_free(struct mp_desc *desc);
  *   contract = document | linux-6.1       (document)
  *   block = SIZE | auto                   (128M) power of two, 2M..64G
  *   max_phys = SIZE                       (16T) what the direct map can hold
- *   backing = memfd | anonymous           (memfd)
+ *   backing = memfd | anonymous | hugetlb | hugetlb-1G (memfd) where nothing else is said
  *   commit = lazy | populate              (lazy)
  *   overcommit = no | yes                 (no) online more than the host has available
  *   memhp_default_state = offline | online | online_kernel | online_movable
@@ -46,6 +46,25 @@ void mp_desc_free(struct mp_desc *desc);
  * The kernel's spellings "memory_hotplug.online_policy" etc. are accepted too.
  */
 int mp_desc_set(struct mp_desc *desc, const char *name, const char *value);
+/* What memory is made of (docs/backings.md). */
+struct mp_backing {
+	const char *kind;  /* "memfd", "anonymous", "hugetlb" (2 MiB), "hugetlb-1G", "file", "dax" */
+	const char *path;  /* of "file" and "dax" only */
+	uint64_t offset;   /* there: whole pages */
+	bool bind;	   /* take it from one NUMA node of the host; not for "file" and "dax" */
+	int host_node;
+};
+/*
+ * Backs [start, start + size), whole blocks, or what comes on node `nid`; a
+ * range says more than a node, both more than the option "backing". Copied.
+ * 0; -EINVAL (unknown kind; a path, an offset or a binding that the kind has
+ * no use for or lacks; not whole pages; "file" or "dax" for a node), -EEXIST
+ * (said before), -ENAMETOOLONG (255 bytes), -ENOMEM. What the host says of it
+ * comes with mp_boot(), add_memory() and onlining.
+ */
+int mp_desc_back_range(struct mp_desc *desc, uint64_t start, uint64_t size,
+		       const struct mp_backing *backing);
+int mp_desc_back_node(struct mp_desc *desc, int nid, const struct mp_backing *backing);
 /* A possible node; it is online at boot when it has RAM or CPUs. 0, -EINVAL, -EEXIST, -ENOMEM. */
 int mp_desc_add_node(struct mp_desc *desc, int nid);
 int mp_desc_set_distance(struct mp_desc *desc, int from, int to, int distance);

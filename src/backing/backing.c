@@ -12,6 +12,7 @@
 #include "backing/extent.h"
 #include "backing/host.h"
 #include "backing/kind.h"
+#include "backing/rule.h"
 #include "report/report.h"
 #include "sync/thread.h"
 #include "os/os.h"
@@ -29,7 +30,6 @@ char *mp_direct_map;
 
 static struct {
 	struct mutex lock;
-	const struct backing_kind *kind;
 	bool populate, overcommit;
 	u64 block_size, max_phys;
 	void *reserved;
@@ -43,6 +43,11 @@ static struct {
 static void *address(u64 start)
 {
 	return mp_direct_map + start;
+}
+
+static const struct backing_kind *kind_of(const struct extent *extent)
+{
+	return extent->rule->kind;
 }
 
 /* ---- life ---- */
@@ -66,18 +71,21 @@ int backing_init(struct backing_config *config)
 	int error;
 
 	pthread_once(&once, register_reset);
-	backing.kind = backing_kind_find(config->kind);
-	if (!backing.kind)
-		return -EINVAL;
+	error = rules_init(config);
+	if (error)
+		return error;
 	while ((error = os_reserve(size + align, &backing.reserved)) &&
 	       size / 2 >= max_t(u64, SMALLEST_MAP, config->block_size))
 		size /= 2;
-	if (error)
+	if (error) {
+		rules_exit();
 		return -ENOMEM;
+	}
 	backing.reserved_len = size + align;
 	error = os_dontfork(backing.reserved, backing.reserved_len);
 	if (error) {
 		os_unmap(backing.reserved, backing.reserved_len);
+		rules_exit();
 		return error;
 	}
 	mp_direct_map = (char *)ALIGN((uintptr_t)backing.reserved, align);
@@ -98,9 +106,10 @@ static void drop_extents(void)
 		struct extent *extent = backing.extents;
 
 		backing.extents = extent->next;
-		backing.kind->close(extent);
+		kind_of(extent)->close(extent);
 		os_free(extent);
 	}
+	rules_exit();
 	backing.nr_extents = 0;
 	backing.committed = 0;
 }
@@ -141,12 +150,12 @@ static struct extent *extent_at(u64 pos)
 }
 
 /* Where the window of a new extent ends that is to back [pos, end). */
-static u64 window_end(u64 pos, u64 end, u64 limit)
+static u64 window_end(const struct rule *rule, u64 pos, u64 end, u64 limit)
 {
 	u64 blocks = (end - pos) / backing.block_size, step = backing.block_size;
 	unsigned int nr = backing.nr_extents;
 
-	if (nr + blocks <= FEW_EXTENTS)
+	if (nr + blocks <= FEW_EXTENTS || rule_single_blocks(rule))
 		return pos + step;
 	for (; nr >= FEW_EXTENTS && step < backing.max_phys; nr -= GROWTH_STEP)
 		step *= 16;
@@ -154,7 +163,7 @@ static u64 window_end(u64 pos, u64 end, u64 limit)
 	return min(end, limit);
 }
 
-static int make_extent(u64 start, u64 end, struct extent **result)
+static int make_extent(const struct rule *rule, u64 start, u64 end, struct extent **result)
 {
 	u64 words = DIV_ROUND_UP((end - start) / backing.block_size, BITS_PER_LONG);
 	struct extent *extent = os_alloc(sizeof(*extent) + words * sizeof(u64));
@@ -165,7 +174,11 @@ static int make_extent(u64 start, u64 end, struct extent **result)
 		return -ENOMEM;
 	extent->start = start;
 	extent->end = end;
-	error = backing.kind->open(extent);
+	extent->rule = rule;
+	extent->rule_fd = rule->fd;
+	if (rule->fd >= 0)
+		extent->base = rule->want.offset + (start - rule->want.start);
+	error = kind_of(extent)->open(extent);
 	if (error) {
 		os_free(extent);
 		return error;
@@ -187,7 +200,7 @@ static void free_extent(struct extent *extent)
 		link = &(*link)->next;
 	*link = extent->next;
 	backing.nr_extents--;
-	backing.kind->close(extent);
+	kind_of(extent)->close(extent);
 	os_free(extent);
 }
 
@@ -219,21 +232,38 @@ static void set_live(struct extent *extent, u64 start, u64 end, bool live)
 	}
 }
 
+static int bind_part(struct extent *extent, void *at, u64 start, u64 size)
+{
+	int node = extent->rule->want.host_node, error;
+
+	if (node < 0)
+		return 0;
+	error = os_bind(at, size, node);
+	if (!error)
+		return 0;
+	return reason_set(MP_REASON_SYSTEM, error, "mbind",
+			  "memory%llu: not bound to node %d of the host (%s); name one of /sys/devices/system/node/has_memory there",
+			  (unsigned long long)(start / backing.block_size), node, strerror(-error));
+}
+
 /* Maps [start, end) of the extent, reading as zero. Nothing is mapped on failure. */
 static int map_part(struct extent *extent, u64 start, u64 end)
 {
+	const struct backing_kind *kind = kind_of(extent);
 	void *at = address(start);
 	int error = 0;
 
 	if (is_live(extent, start) || run_end(extent, start, end) < end)
 		return -EEXIST;
 	/* The window was used before perhaps, and the host refused to punch the hole then. */
-	if (extent->used)
-		error = backing.kind->discard(extent, at, start, end - start);
+	if (extent->used && !kind->discard_mapped)
+		error = kind->discard(extent, at, start, end - start);
 	if (!error)
-		error = backing.kind->map(extent, at, start, end - start);
+		error = kind->map(extent, at, start, end - start);
 	if (!error)
 		error = os_dontfork(at, end - start);
+	if (!error)
+		error = bind_part(extent, at, start, end - start);
 	if (error) {
 		os_map_nothing(at, end - start);
 		if (!extent->nr_live)
@@ -255,8 +285,8 @@ static void unmap_part(struct extent *extent, u64 start, u64 end)
 	if (error)
 		pr_warn("backing: 0x%llx stays mapped: error %d", (unsigned long long)start, -error);
 	set_live(extent, start, end, false);
-	if (error || extent->nr_live)
-		error = backing.kind->discard(extent, at, start, end - start);
+	if ((error || extent->nr_live || kind_of(extent)->open_path) && !kind_of(extent)->discard_mapped)
+		error = kind_of(extent)->discard(extent, at, start, end - start);
 	if (error)
 		pr_warn("backing: memory at 0x%llx stays with the process: error %d",
 			(unsigned long long)start, -error);
@@ -280,20 +310,26 @@ static void remove_range(u64 start, u64 end)
 	}
 }
 
-static int add_range(u64 start, u64 end)
+static int add_range(u64 start, u64 end, int nid)
 {
 	u64 pos = start, part_end;
 	int error = 0;
 
 	for (; pos < end; pos = part_end) {
+		const struct rule *rule = rule_find(pos, nid);
 		struct extent *extent = extent_at(pos);
 
 		if (!extent || extent->start > pos) {
-			u64 limit = extent ? extent->start : backing.max_phys;
+			u64 limit = min(extent ? extent->start : backing.max_phys,
+					rule_limit(rule, pos));
 
-			error = make_extent(pos, window_end(pos, min(end, limit), limit), &extent);
+			error = make_extent(rule, pos,
+					    window_end(rule, pos, min(end, limit), limit), &extent);
 			if (error)
 				break;
+		} else if (extent->rule != rule) {
+			error = -EEXIST;
+			break;
 		}
 		part_end = min(end, extent->end);
 		error = map_part(extent, pos, part_end);
@@ -305,7 +341,7 @@ static int add_range(u64 start, u64 end)
 	return error;
 }
 
-int backing_add(u64 start, u64 size)
+int backing_add_node(u64 start, u64 size, int nid)
 {
 	int error;
 
@@ -315,7 +351,7 @@ int backing_add(u64 start, u64 size)
 	if (backing_device_meets(start, size))
 		return -EEXIST;
 	mutex_lock(&backing.lock);
-	error = add_range(start, start + size);
+	error = add_range(start, start + size, nid);
 	mutex_unlock(&backing.lock);
 	return error;
 }
@@ -341,7 +377,7 @@ void backing_restore(u64 start, u64 size)
 		/* Device memory among ordinary memory is in holes of one block: all live or none. */
 		if (!is_live(extent, from))
 			continue;
-		error = backing.kind->map(extent, address(from), from, to - from) ?:
+		error = kind_of(extent)->map(extent, address(from), from, to - from) ?:
 			os_dontfork(address(from), to - from);
 	}
 	mutex_unlock(&backing.lock);
@@ -357,7 +393,7 @@ static u64 resident_total(void)
 	u64 total = 0;
 
 	for (struct extent *extent = backing.extents; extent; extent = extent->next) {
-		s64 bytes = backing.kind->resident(extent, address(extent->start), extent->start,
+		s64 bytes = kind_of(extent)->resident(extent, address(extent->start), extent->start,
 						   extent->end - extent->start, backing.vec,
 						   sizeof(backing.vec));
 
@@ -383,7 +419,7 @@ static s64 resident(u64 start, u64 end)
 
 	for (; extent && extent->start < end; extent = extent->next) {
 		u64 from = max(start, extent->start), to = min(end, extent->end);
-		s64 bytes = backing.kind->resident(extent, address(from), from, to - from,
+		s64 bytes = kind_of(extent)->resident(extent, address(from), from, to - from,
 						   backing.vec, sizeof(backing.vec));
 
 		if (bytes < 0)
@@ -418,38 +454,68 @@ static int check_host(u64 start, u64 size)
 			  (unsigned long long)(capacity >> 20));
 }
 
-/* Calls fn for each part of the range in an extent; stops at an error, *pos then tells where. */
-static int for_each_part(u64 start, u64 end,
-			 int (*fn)(struct extent *extent, void *at, u64 start, u64 size), u64 *pos)
+enum step { POPULATE, POPULATE_EAGER, DISCARD };
+
+static int part_step(struct extent *extent, enum step step, u64 start, u64 size)
+{
+	const struct backing_kind *kind = kind_of(extent);
+
+	if (step == DISCARD)
+		return kind->discard(extent, address(start), start, size);
+	return step == POPULATE || kind->eager ? kind->populate(extent, address(start), start, size) : 0;
+}
+
+/* Takes each part of the range in an extent; stops at an error, *pos then tells behind which one and
+ * *failed where it was (both may be NULL). */
+static int for_each_part(u64 start, u64 end, enum step step, u64 *pos, struct extent **failed)
 {
 	struct extent *extent = extent_at(start);
 	int error = 0;
 
-	for (*pos = start; extent && extent->start < end; extent = extent->next) {
+	for (; extent && extent->start < end; extent = extent->next) {
 		u64 from = max(start, extent->start), to = min(end, extent->end);
 
-		error = fn(extent, address(from), from, to - from);
-		*pos = to;
-		if (error)
+		error = part_step(extent, step, from, to - from);
+		if (error) {
+			if (pos)
+				*pos = to;
+			if (failed)
+				*failed = extent;
 			break;
+		}
 	}
 	return error;
 }
 
-static int populate(u64 start, u64 end)
+static int populate(u64 start, u64 end, bool all)
 {
-	u64 pos, ignored;
-	int error = for_each_part(start, end, backing.kind->populate, &pos);
+	struct extent *failed = NULL;
+	u64 pos = end;
+	int error = for_each_part(start, end, all ? POPULATE : POPULATE_EAGER, &pos, &failed);
 
 	if (!error)
 		return 0;
 	/* The part that failed may have become resident to a degree. */
-	for_each_part(start, pos, backing.kind->discard, &ignored);
-	return reason_set(MP_REASON_NO_MEMORY, error == -ENOSPC ? -ENOMEM : error, "host",
-			  "memory%llu: online refused: the host cannot make %llu MiB resident "
-			  "(error %d); free memory there or use commit=lazy",
-			  (unsigned long long)(start / backing.block_size),
-			  (unsigned long long)((end - start) >> 20), -error);
+	for_each_part(start, pos, DISCARD, NULL, NULL);
+	return rule_explain(failed->rule, start / backing.block_size, end - start, error);
+}
+
+int backing_make_sure(u64 start, u64 size)
+{
+	int error;
+
+	mutex_lock(&backing.lock);
+	error = populate(start, start + size, false);
+	mutex_unlock(&backing.lock);
+	return error;
+}
+
+/* Of the range: what takes from the host's ordinary memory. A block is of one kind. */
+static u64 counted(u64 start, u64 size)
+{
+	struct extent *extent = extent_at(start);
+
+	return extent && extent->start <= start && kind_of(extent)->counts ? size : 0;
 }
 
 int backing_commit(u64 start, u64 size)
@@ -457,21 +523,26 @@ int backing_commit(u64 start, u64 size)
 	int error = 0;
 
 	mutex_lock(&backing.lock);
-	if (!backing.overcommit)
+	if (!backing.overcommit && counted(start, size))
 		error = check_host(start, size);
-	if (!error && backing.populate)
-		error = populate(start, start + size);
 	if (!error)
-		backing.committed += size;
+		error = populate(start, start + size, backing.populate);
+	if (!error)
+		backing.committed += counted(start, size);
 	mutex_unlock(&backing.lock);
 	return error;
 }
 
 static int discard(u64 start, u64 end)
 {
-	u64 pos;
+	return for_each_part(start, end, DISCARD, NULL, NULL);
+}
 
-	return for_each_part(start, end, backing.kind->discard, &pos);
+static bool eager_at(u64 start)
+{
+	struct extent *extent = extent_at(start);
+
+	return backing.populate || (extent && kind_of(extent)->eager);
 }
 
 void backing_uncommit(u64 start, u64 size)
@@ -479,8 +550,8 @@ void backing_uncommit(u64 start, u64 size)
 	int error = 0;
 
 	mutex_lock(&backing.lock);
-	backing.committed -= min(size, backing.committed);
-	if (backing.populate)
+	backing.committed -= min(counted(start, size), backing.committed);
+	if (eager_at(start))
 		error = discard(start, start + size);
 	mutex_unlock(&backing.lock);
 	if (error)
@@ -496,7 +567,7 @@ s64 backing_give_back(u64 start, u64 size)
 	mutex_lock(&backing.lock);
 	bytes = resident(start, start + size);
 	error = discard(start, start + size);
-	backing.committed -= min(size, backing.committed);
+	backing.committed -= min(counted(start, size), backing.committed);
 	mutex_unlock(&backing.lock);
 	if (error) {
 		pr_warn("backing: memory at 0x%llx stays with the process: error %d",

@@ -11,8 +11,20 @@
 
 #include <linux/types.h>
 
+/* What backs a range, or what comes on a node. Strings are copies. */
+struct backing_rule {
+	u64 start, end; /* whole blocks; 0, 0: by node */
+	int nid;	/* NUMA_NO_NODE: by range */
+	char kind[16];
+	char path[256]; /* of a file or a device */
+	u64 offset;	/* there */
+	int host_node;	/* to which the memory is bound, or -1 */
+};
+
 struct backing_config {
-	const char *kind; /* "memfd" or "anonymous" */
+	const char *kind; /* where no rule says otherwise */
+	const struct backing_rule *rules;
+	int nr_rules;
 	bool populate;	  /* make memory resident when it goes online */
 	bool overcommit;  /* do not compare with what the host has */
 	u64 block_size;
@@ -26,10 +38,16 @@ void backing_exit(void);
 /* In a fork child: forget it all (the mappings are not there, MADV_DONTFORK). */
 void backing_forget(void);
 /*
- * Backs [start, start + size), block-aligned; it reads as zero. 0, -ENOMEM,
+ * Backs [start, start + size), block-aligned, on node `nid`; it reads as zero. 0, -ENOMEM,
  * -EMFILE, ...; nothing of the range stays on failure.
  */
-int backing_add(u64 start, u64 size);
+int backing_add_node(u64 start, u64 size, int nid);
+static inline int backing_add(u64 start, u64 size)
+{
+	return backing_add_node(start, size, -1);
+}
+/* Boot RAM: kinds that may run out are made resident now. 0 or -ENOMEM with a reason. */
+int backing_make_sure(u64 start, u64 size);
 /* Takes the range away again: memory to the host, descriptors closed. Never fails: what the
  * host refuses is logged and retried at shutdown. */
 void backing_remove(u64 start, u64 size);
@@ -47,6 +65,9 @@ s64 backing_give_back(u64 start, u64 size);
 s64 backing_resident(u64 start, u64 size);
 /* Bytes resident in all extents. */
 u64 backing_resident_total(void);
+
+/* 0 or -EINVAL; *by_path: it is named by a path. */
+int backing_kind_check(const char *name, bool *by_path);
 
 /* ---- device memory (backing/device.c) ---- */
 

@@ -3,6 +3,7 @@
  * Kinds of extents: a memory file, which can be mapped a second time and punched,
  * and plain anonymous memory. No state.
  */
+#include "backing/file.h"
 #include "backing/kind.h"
 #include "report/report.h"
 #include "os/os.h"
@@ -32,8 +33,7 @@ static s64 resident_pages(struct extent *extent, void *at, u64 start, u64 size, 
 
 /* ---- memfd ---- */
 
-/* Out of the way of the program's own descriptors: select() and the like want low numbers. */
-static int numbered_high(int fd)
+int backing_fd_high(int fd)
 {
 	int lowest = max(3, os_nofile_limit() / 2);
 	int high = os_dup_from(fd, lowest);
@@ -55,11 +55,11 @@ static int memfd_open(struct extent *extent)
 		os_close(fd);
 		return error;
 	}
-	extent->fd = numbered_high(fd);
+	extent->fd = backing_fd_high(fd);
 	return 0;
 }
 
-static void memfd_close(struct extent *extent)
+void memfd_close(struct extent *extent)
 {
 	int error = os_close(extent->fd);
 
@@ -68,26 +68,26 @@ static void memfd_close(struct extent *extent)
 		pr_warn("backing: closing descriptor %d: error %d", extent->fd, -error);
 }
 
-static int memfd_map(struct extent *extent, void *at, u64 start, u64 size)
+int memfd_map(struct extent *extent, void *at, u64 start, u64 size)
 {
-	return os_map_fd(at, size, extent->fd, start - extent->start);
+	return os_map_fd(at, size, extent->fd, extent->base + start - extent->start);
 }
 
-static int memfd_populate(struct extent *extent, void *at, u64 start, u64 size)
+int memfd_populate(struct extent *extent, void *at, u64 start, u64 size)
 {
 	extent->populated = true;
-	return os_allocate(extent->fd, start - extent->start, size);
+	return os_allocate(extent->fd, extent->base + start - extent->start, size);
 }
 
-static int memfd_discard(struct extent *extent, void *at, u64 start, u64 size)
+int memfd_discard(struct extent *extent, void *at, u64 start, u64 size)
 {
-	return os_punch_hole(extent->fd, start - extent->start, size);
+	return os_punch_hole(extent->fd, extent->base + start - extent->start, size);
 }
 
 static s64 memfd_resident(struct extent *extent, void *at, u64 start, u64 size, unsigned char *vec,
 			  size_t vec_size)
 {
-	u64 offset = start - extent->start;
+	u64 offset = extent->base + start - extent->start;
 	s64 data;
 
 	if (size == extent->end - extent->start)
@@ -130,17 +130,31 @@ static int anonymous_discard(struct extent *extent, void *at, u64 start, u64 siz
 	return os_discard(at, size);
 }
 
-static const struct backing_kind kinds[] = {
-	{ "memfd", memfd_open, memfd_close, memfd_map, memfd_populate, memfd_discard,
-	  memfd_resident },
-	{ "anonymous", anonymous_open, anonymous_close, anonymous_map, anonymous_populate,
-	  anonymous_discard, resident_pages },
+static const struct backing_kind memfd = {
+	"memfd", memfd_open, memfd_close, memfd_map, memfd_populate, memfd_discard, memfd_resident,
+	.counts = true, .granule = PAGE_BYTES,
+};
+static const struct backing_kind anonymous = {
+	"anonymous", anonymous_open, anonymous_close, anonymous_map, anonymous_populate,
+	anonymous_discard, resident_pages, .counts = true, .granule = PAGE_BYTES,
+};
+
+static const struct backing_kind *const kinds[] = {
+	&memfd, &anonymous, &backing_hugetlb, &backing_hugetlb_1g, &backing_file, &backing_dax,
 };
 
 const struct backing_kind *backing_kind_find(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (strcmp(kinds[i].name, name) == 0)
-			return &kinds[i];
+		if (strcmp(kinds[i]->name, name) == 0)
+			return kinds[i];
 	return NULL;
+}
+
+int backing_kind_check(const char *name, bool *by_path)
+{
+	const struct backing_kind *kind = backing_kind_find(name);
+
+	*by_path = kind && kind->open_path;
+	return kind ? 0 : -EINVAL;
 }

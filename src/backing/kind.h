@@ -5,6 +5,9 @@
 
 #include <linux/types.h>
 
+struct rule;
+struct backing_rule;
+
 struct extent {
 	struct extent *next;
 	u64 start, end; /* its window of the direct map */
@@ -12,6 +15,9 @@ struct extent {
 	bool used;	/* some of it was mapped before */
 	bool populated; /* some of it was made resident without being touched */
 	int fd;
+	u64 base; /* place of `start` in the file */
+	const struct rule *rule;
+	int rule_fd; /* of a kind with open_path */
 	u64 live[];	/* a bit for each block: it is mapped */
 };
 
@@ -28,6 +34,13 @@ struct backing_kind {
 	/* Bytes of the range that the host holds for us; `vec` is for the answer's bits. */
 	s64 (*resident)(struct extent *extent, void *at, u64 start, u64 size, unsigned char *vec,
 			size_t vec_size);
+	/* Opens what a rule names by its path, for all its extents. May be NULL. */
+	int (*open_path)(const struct backing_rule *want, int *fd);
+	bool eager;	     /* populated when it goes online, also with commit=lazy */
+	bool single_blocks;  /* an extent is never larger than a block */
+	bool discard_mapped; /* discard() needs the mapping */
+	bool counts;	     /* of the host's ordinary memory */
+	u64 granule;	     /* bytes of its pages */
 };
 
 /* NULL: no such kind. */

@@ -21,6 +21,41 @@ int os_memfd(const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+int os_memfd_huge(const char *name, unsigned int shift)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_HUGETLB | shift << 26);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int os_open_file(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int os_open_device(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int os_file_type(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? -errno : (int)st.st_mode;
+}
+
+int64_t os_next_hole(int fd, uint64_t offset)
+{
+	off_t at = lseek(fd, (off_t)offset, SEEK_HOLE);
+
+	return at < 0 ? -errno : at;
+}
+
 int os_dup_from(int fd, int lowest)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, lowest);

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -80,6 +82,17 @@ int os_dontdump(void *at, size_t len)
 int os_populate(void *at, size_t len)
 {
 	return advise(at, len, MADV_POPULATE_WRITE);
+}
+
+int os_bind(void *at, size_t len, int node)
+{
+	enum { BIND = 2, WORDS = 1024 / (8 * sizeof(unsigned long)) };
+	unsigned long mask[WORDS] = { 0 };
+
+	if (node < 0 || node >= 1024)
+		return -EINVAL;
+	mask[node / (8 * (int)sizeof(mask[0]))] = 1UL << node % (8 * (int)sizeof(mask[0]));
+	return syscall(SYS_mbind, at, len, BIND, mask, 1025UL, 0U) ? -errno : 0;
 }
 
 int os_residency(void *at, size_t len, unsigned char *vec)

@@ -92,7 +92,7 @@ static int arch_add(struct addition *add)
 {
 	int ret;
 
-	ret = backing_add(add->start, add->size);
+	ret = backing_add_node(add->start, add->size, add->nid);
 	if (ret == -EEXIST)
 		return reason_set(MP_REASON_CONFLICT, ret, "device memory",
 				  "add of 0x%llx+0x%llx refused: device memory is there",

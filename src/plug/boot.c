@@ -265,6 +265,8 @@ static int boot_steps(const struct mp_desc *desc, enum boot_level *level)
 	*level = TREE;
 	machine.backing = (struct backing_config){
 		.kind = desc->backing,
+		.rules = desc->backings,
+		.nr_rules = desc->nr_backings,
 		.populate = desc->populate,
 		.overcommit = desc->overcommit,
 		.block_size = machine.block_size,

@@ -51,7 +51,7 @@ static int for_each_ram_block(const struct mp_desc *desc,
 
 static int ram_back_block(const struct mp_desc *desc, u64 block, int nid)
 {
-	int ret = backing_add(block, block_size);
+	int ret = backing_add_node(block, block_size, nid) ?: backing_make_sure(block, block_size);
 
 	(void)desc;
 	if (ret)

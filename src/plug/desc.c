@@ -38,6 +38,7 @@ void mp_desc_free(struct mp_desc *desc)
 	os_free(desc->ram.at);
 	os_free(desc->reserved.at);
 	os_free(desc->offline.at);
+	os_free(desc->backings);
 	os_free(desc->cpus);
 	os_free(desc->distances);
 	os_free(desc);
@@ -132,8 +133,8 @@ static int set_max_phys(struct mp_desc *desc, const char *value)
 
 static int set_backing(struct mp_desc *desc, const char *value)
 {
-	static const char *const words[] = { "memfd", "anonymous" };
-	int i, ret = set_word(value, words, 2, &i);
+	static const char *const words[] = { "memfd", "anonymous", "hugetlb", "hugetlb-1G" };
+	int i, ret = set_word(value, words, 4, &i);
 
 	if (!ret)
 		strcpy(desc->backing, words[i]);
@@ -255,8 +256,7 @@ static int need_node(struct mp_desc *desc, int nid)
 	return 0;
 }
 
-/* A copy with room for one more, or NULL. */
-static void *grown(void *at, int count, size_t size)
+void *desc_grown(void *at, int count, size_t size)
 {
 	void *larger = os_alloc((size_t)(count + 1) * size);
 
@@ -279,7 +279,7 @@ int mp_desc_set_distance(struct mp_desc *desc, int from, int to, int distance)
 	ret = need_node(desc, from) ?: need_node(desc, to);
 	if (ret)
 		return ret;
-	larger = grown(desc->distances, desc->nr_distances, sizeof(*larger));
+	larger = desc_grown(desc->distances, desc->nr_distances, sizeof(*larger));
 	if (!larger)
 		return -ENOMEM;
 	desc->distances = larger;
@@ -325,7 +325,7 @@ int desc_add_cpu(struct mp_desc *desc, int cpu, int nid, const char *state)
 	ret = check_cpu_state(desc, cpu, state) ?: need_node(desc, nid);
 	if (ret)
 		return ret;
-	larger = grown(desc->cpus, desc->nr_cpus, sizeof(*larger));
+	larger = desc_grown(desc->cpus, desc->nr_cpus, sizeof(*larger));
 	if (!larger)
 		return -ENOMEM;
 	desc->cpus = larger;

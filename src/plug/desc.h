@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 #include <memplug/machine.h>
+#include "backing/backing.h"
 
 struct desc_range {
 	u64 start, size;
@@ -31,6 +32,8 @@ struct mp_desc {
 	u64 block_size; /* 0: auto (BLOCK-3) */
 	u64 max_phys;
 	char backing[16];
+	struct backing_rule *backings;
+	int nr_backings;
 	bool populate, overcommit;
 	int default_online_type;
 	int online_policy;
@@ -49,6 +52,8 @@ struct mp_desc {
 int desc_fail(struct mp_desc *desc, int error, const char *fmt, ...)
 	__attribute__((__format__(__printf__, 3, 4)));
 bool desc_node_possible(const struct mp_desc *desc, int nid);
+/* A copy of `count` items with room for one more in place of `at`, or NULL. */
+void *desc_grown(void *at, int count, size_t size);
 /* mp_desc_add_cpu() in a state of mp_desc_set_cpu(). */
 int desc_add_cpu(struct mp_desc *desc, int cpu, int nid, const char *state);
 /* "128M", "0x1000", "4096": 0 or -EINVAL, -ERANGE. */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <linux/kernel.h>
 
-#define MAX_WORDS 8
+#define MAX_WORDS 12
 #define MAX_FILE (1 << 20)
 
 ssize_t desc_read_text(const char *path, char **text)
@@ -70,6 +70,34 @@ static int node_words(char **word, int count, int *nid)
 	return count == 2 && !strcmp(word[0], "node") ? number(word[1], nid) : -EINVAL;
 }
 
+static int range_words(char **word, u64 *start, u64 *size);
+
+/* "backing START SIZE KIND ..." or "backing node N KIND ...", then "path P", "offset O", "host_node H". */
+static int backing_words(struct mp_desc *desc, char **word, int count)
+{
+	struct mp_backing backing = { .kind = word[2] };
+	bool by_node = !strcmp(word[0], "node");
+	u64 start, size;
+	int i, nid;
+
+	for (i = 3; i + 1 < count; i += 2) {
+		if (!strcmp(word[i], "path"))
+			backing.path = word[i + 1];
+		else if (!strcmp(word[i], "offset") && !desc_parse_size(word[i + 1], &size))
+			backing.offset = size;
+		else if (!strcmp(word[i], "host_node") && !number(word[i + 1], &backing.host_node))
+			backing.bind = true;
+		else
+			return -EINVAL;
+	}
+	if (i != count)
+		return -EINVAL;
+	if (by_node)
+		return number(word[1], &nid) ?: mp_desc_back_node(desc, nid, &backing);
+	return range_words(word, &start, &size) ?:
+		mp_desc_back_range(desc, start, size, &backing);
+}
+
 static int range_words(char **word, u64 *start, u64 *size)
 {
 	return desc_parse_size(word[0], start) ?: desc_parse_size(word[1], size);
@@ -97,6 +125,8 @@ static int statement(struct mp_desc *desc, char **word, int count)
 			?: mp_desc_set_distance(desc, a, b, c);
 	if (count < 3)
 		return -EINVAL;
+	if (count >= 4 && !strcmp(word[0], "backing"))
+		return backing_words(desc, word + 1, count - 1);
 	if (!strcmp(word[0], "reserve") && count == 3)
 		return range_words(word + 1, &start, &size) ?: mp_desc_reserve(desc, start, size);
 	if (!strcmp(word[0], "offline"))
