@@ -1,14 +1,46 @@
 /* SPDX-License-Identifier: MIT */
-/* What the extents of ordinary memory do for windows of device memory that lie among them. */
+/*
+ * The extents that back ordinary memory: a list by address, which is whole at
+ * every moment, since a fork child walks it without the lock. backing.lock
+ * guards all, except where said.
+ */
 #ifndef MEMPLUG_BACKING_EXTENT_H
 #define MEMPLUG_BACKING_EXTENT_H
 
-#include <linux/types.h>
+#include "backing/kind.h"
+#include "backing/rule.h"
+
+#include <linux/mm.h>
+
+static inline void *direct_address(u64 start)
+{
+	return mp_direct_map + start;
+}
+static inline const struct backing_kind *kind_of(const struct extent *extent)
+{
+	return extent->rule->kind;
+}
+
+/* For windows of blocks of this size below max_phys. */
+void extents_init(u64 block_size, u64 max_phys);
+/* Closes and forgets all; mappings are the caller's. */
+void extents_drop(void);
+/* The extent that covers `pos`, or else the first one behind it (NULL: none); extent->next goes on. */
+struct extent *extent_at(u64 pos);
+/* Whole blocks: backs them, all or none; takes them away again. */
+int extents_add(u64 start, u64 end, int nid);
+void extents_remove(u64 start, u64 end);
+/* Of a part: makes it resident; drops it; what the host holds of it, or -errno. */
+int part_populate(struct extent *extent, u64 start, u64 size);
+int part_discard(struct extent *extent, u64 start, u64 size);
+s64 part_resident(struct extent *extent, u64 start, u64 end);
+/* Maps the live part of the range in this extent once more. */
+int part_restore(struct extent *extent, u64 start, u64 end);
 
 /* What was mapped at [start, start + size) beside device memory is again: holes of boot RAM, or
- * nothing. What the host refuses is logged. mem_hotplug_lock (write). */
+ * nothing. What the host refuses is logged. mem_hotplug_lock (write); takes backing.lock. */
 void backing_restore(u64 start, u64 size);
-/* Forgets all windows and files. */
+/* Forgets all windows and files of device memory. */
 void backing_device_exit(void);
 
 #endif

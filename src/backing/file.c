@@ -42,18 +42,12 @@ static int open_1g(struct extent *extent)
 	return open_huge(extent, 30);
 }
 
-static s64 huge_resident(struct extent *extent, void *at, u64 start, u64 size, unsigned char *vec,
-			 size_t vec_size)
-{
-	return os_file_resident(extent->fd); /* one block, one file */
-}
-
 const struct backing_kind backing_hugetlb = {
-	"hugetlb", open_2m, memfd_close, memfd_map, memfd_populate, memfd_discard, huge_resident,
+	"hugetlb", open_2m, memfd_close, memfd_map, memfd_populate, memfd_discard, NULL,
 	.eager = true, .single_blocks = true, .granule = SZ_2M,
 };
 const struct backing_kind backing_hugetlb_1g = {
-	"hugetlb-1G", open_1g, memfd_close, memfd_map, memfd_populate, memfd_discard, huge_resident,
+	"hugetlb-1G", open_1g, memfd_close, memfd_map, memfd_populate, memfd_discard, NULL,
 	.eager = true, .single_blocks = true, .granule = SZ_1G,
 };
 
@@ -97,31 +91,8 @@ static int file_open_path(const struct backing_rule *want, int *result)
 	return 0;
 }
 
-/* What was written; room that is only allocated is not seen. */
-static s64 file_resident(struct extent *extent, void *at, u64 start, u64 size, unsigned char *vec,
-			 size_t vec_size)
-{
-	u64 pos = extent->base + start - extent->start, end = pos + size;
-	s64 data, hole, bytes = 0;
-
-	while (pos < end) {
-		data = os_next_data(extent->fd, pos);
-		if (data == -ENXIO || data >= (s64)end)
-			break;
-		if (data < 0)
-			return data;
-		hole = os_next_hole(extent->fd, (u64)data);
-		if (hole < 0)
-			return hole;
-		hole = min_t(s64, hole, (s64)end);
-		bytes += hole - data;
-		pos = (u64)hole;
-	}
-	return bytes;
-}
-
 const struct backing_kind backing_file = {
-	"file", share_fd, close_nothing, memfd_map, memfd_populate, memfd_discard, file_resident,
+	"file", share_fd, close_nothing, memfd_map, memfd_populate, memfd_discard, NULL,
 	.open_path = file_open_path, .eager = true, .granule = 4096,
 };
 
@@ -198,13 +169,7 @@ static int dax_discard(struct extent *extent, void *at, u64 start, u64 size)
 	return 0;
 }
 
-static s64 dax_resident(struct extent *extent, void *at, u64 start, u64 size, unsigned char *vec,
-			size_t vec_size)
-{
-	return 0; /* no memory of the host's */
-}
-
 const struct backing_kind backing_dax = {
-	"dax", dax_open, close_nothing, dax_map, dax_populate, dax_discard, dax_resident,
+	"dax", dax_open, close_nothing, dax_map, dax_populate, dax_discard, NULL,
 	.open_path = dax_open_path, .discard_mapped = true, .granule = 4096,
 };

@@ -18,7 +18,7 @@ struct extent {
 	u64 base; /* place of `start` in the file */
 	const struct rule *rule;
 	int rule_fd; /* of a kind with open_path */
-	u64 live[];	/* a bit for each block: it is mapped */
+	u64 live[];	/* a bit for each block: it is mapped; as many words: it was populated */
 };
 
 /* All return 0 or -errno; `start` is in the direct map, `at` its address. backing.lock held. */
@@ -31,7 +31,7 @@ struct backing_kind {
 	int (*populate)(struct extent *extent, void *at, u64 start, u64 size);
 	/* Back to the host; reads as zero afterwards. */
 	int (*discard)(struct extent *extent, void *at, u64 start, u64 size);
-	/* Bytes of the range that the host holds for us; `vec` is for the answer's bits. */
+	/* Bytes of the range that the host holds for us (NULL: what was populated, or none); `vec` is for the answer's bits. */
 	s64 (*resident)(struct extent *extent, void *at, u64 start, u64 size, unsigned char *vec,
 			size_t vec_size);
 	/* Opens what a rule names by its path, for all its extents. May be NULL. */

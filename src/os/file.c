@@ -49,13 +49,6 @@ int os_file_type(int fd)
 	return fstat(fd, &st) ? -errno : (int)st.st_mode;
 }
 
-int64_t os_next_hole(int fd, uint64_t offset)
-{
-	off_t at = lseek(fd, (off_t)offset, SEEK_HOLE);
-
-	return at < 0 ? -errno : at;
-}
-
 int os_dup_from(int fd, int lowest)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, lowest);

@@ -35,7 +35,6 @@ int os_memfd_huge(const char *name, unsigned int shift); /* of pages of 1 << shi
 int os_open_file(const char *path);		/* for reading and writing, made with mode 0600 */
 int os_open_device(const char *path);		/* the same, never made */
 int os_file_type(int fd);			/* st_mode */
-int64_t os_next_hole(int fd, uint64_t offset);
 int os_bind(void *at, size_t len, int node);	/* the range's pages come from this node of the host */
 int os_dup_from(int fd, int lowest);		/* close-on-exec copy numbered >= lowest */
 int os_close(int fd);

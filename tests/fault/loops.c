@@ -241,6 +241,24 @@ static void objects_check(void)
 }
 
 static int op_boot(void) { return mp_boot(desc); }
+/* The same machine, with a file behind its hot memory. */
+static int with_file(void)
+{
+	static const struct mp_backing file = { .kind = "file", .path = "/tmp/memplug-fault" };
+	int ret = mp_desc_back_range(desc, HOT, 2 * BLOCK, &file);
+
+	unlink(file.path);
+	return ret == -EEXIST ? 0 : ret; /* it was said in an earlier round */
+}
+static int op_file_boot(void)
+{
+	int ret = mp_boot(desc);
+
+	/* The next one makes it again, as the first one does. */
+	if (ret)
+		unlink("/tmp/memplug-fault");
+	return ret;
+}
 static int op_add(void) { return add_memory(1, HOT, 2 * BLOCK, MHP_NONE); }
 static int op_online(void) { return mp_write_string(STATE, "online_movable"); }
 static int op_offline(void) { return mp_write_string(STATE, "offline"); }
@@ -292,6 +310,11 @@ static void undo_failing(void) { must_work(op_unpoison()); }
 static void undo_unpoison(void) { must_work(op_memory_failure()); }
 static void undo_group(void) { must_work(memory_group_unregister(group)); }
 static void undo_boot(void) { must_work(mp_shutdown()); }
+static void undo_file_boot(void)
+{
+	must_work(mp_shutdown());
+	unlink("/tmp/memplug-fault");
+}
 static void undo_add(void) { must_work(op_remove()); }
 static void undo_online(void) { must_work(op_offline()); }
 static void undo_offline(void) { must_work(op_online()); }
@@ -364,6 +387,10 @@ static const struct operation operations[] = {
 	{ "memory_failure", { op_boot, op_add, op_online }, op_memory_failure, undo_failing, false },
 	{ "unpoison", { op_boot, op_add, op_online, op_memory_failure }, op_unpoison, undo_unpoison, false },
 	{ "group", { op_boot }, op_group, undo_group, false },
+	{ "file_boot", { with_file }, op_file_boot, undo_file_boot, false },
+	{ "file_add", { with_file, op_boot }, op_add, undo_add, false },
+	{ "file_online", { with_file, op_boot, op_add }, op_online, undo_online, false },
+	{ "file_offline", { with_file, op_boot, op_add, op_online }, op_offline, undo_offline, true },
 	{ "device_map", { op_boot, make_device_file }, op_device_map, undo_device_map, false },
 	{ "device_unmap", { op_boot, make_device_file, op_device_map }, op_device_unmap, undo_device_unmap, false },
 	{ "ring_save", { op_boot }, op_ring_save, undo_nothing, false },
@@ -420,6 +447,7 @@ static long loop(const struct operation *op, enum fault_kind kind)
 			CHECK_EQ(ret, 0);
 			op->undo();
 			free(before);
+			unlink("/tmp/memplug-fault");
 			break;
 		}
 		if (mp_check(NULL, NULL))
@@ -570,9 +598,13 @@ OPERATION(11, soft_offline)
 OPERATION(12, memory_failure)
 OPERATION(13, unpoison)
 OPERATION(14, group)
-OPERATION(15, device_map)
-OPERATION(16, device_unmap)
-OPERATION(17, ring_save)
+OPERATION(15, file_boot)
+OPERATION(16, file_add)
+OPERATION(17, file_online)
+OPERATION(18, file_offline)
+OPERATION(19, device_map)
+OPERATION(20, device_unmap)
+OPERATION(21, ring_save)
 
 TEST(GROUP_4, "a group for which there is no memory: ENOMEM, and its id is free")
 {

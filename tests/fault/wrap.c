@@ -74,7 +74,6 @@ WRAP(int, os_memfd_huge, (const char *name, unsigned int shift), (name, shift), 
 WRAP(int, os_open_file, (const char *path), (path), -EMFILE)
 WRAP(int, os_open_device, (const char *path), (path), -EMFILE)
 WRAP(int, os_file_type, (int fd), (fd), -EIO)
-WRAP(int64_t, os_next_hole, (int fd, uint64_t offset), (fd, offset), -EIO)
 WRAP(int, os_bind, (void *at, size_t len, int node), (at, len, node), -ENOMEM)
 WRAP(int64_t, os_file_size, (int fd), (fd), -EIO)
 WRAP(int64_t, os_file_resident, (int fd), (fd), -EIO)
