@@ -89,6 +89,8 @@ int mp_desc_add_offline(struct mp_desc *desc, uint64_t start, uint64_t size, int
  *   ram 0x100000 1G node 0 [movable]
  *   reserve 0x9f000 4K
  *   offline 4G 1G node 1
+ *   backing 4G 16G KIND [path PATH] [offset SIZE] [host_node N]
+ *   backing node 1 KIND [host_node N]
  *   NAME = VALUE                      as mp_desc_set()
  * 0, -EINVAL (mp_desc_error() names the line), or the errno of opening or reading.
  */
