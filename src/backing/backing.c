@@ -152,16 +152,23 @@ void backing_restore(u64 start, u64 size)
 
 /* ---- memory of the host ---- */
 
-static u64 resident_total(void)
+static u64 resident_of(bool all)
 {
 	u64 total = 0;
 
 	for (struct extent *extent = extent_at(0); extent; extent = extent->next) {
-		s64 bytes = part_resident(extent, extent->start, extent->end);
+		s64 bytes = all || kind_of(extent)->counts ?
+			part_resident(extent, extent->start, extent->end) : 0;
 
 		total += bytes > 0 ? (u64)bytes : 0;
 	}
 	return total;
+}
+
+/* Of the host's ordinary memory: not its pools, nor files that it can write back. */
+static u64 resident_counted(void)
+{
+	return resident_of(false);
 }
 
 u64 backing_resident_total(void)
@@ -169,7 +176,7 @@ u64 backing_resident_total(void)
 	u64 total;
 
 	mutex_lock(&backing.lock);
-	total = resident_total();
+	total = resident_of(true);
 	mutex_unlock(&backing.lock);
 	return total;
 }
@@ -203,7 +210,7 @@ s64 backing_resident(u64 start, u64 size)
 /* What all online blocks may come to use must fit in what is free now and what is ours already. */
 static int check_host(u64 start, u64 size)
 {
-	u64 capacity = host_capacity(resident_total);
+	u64 capacity = host_capacity(resident_counted);
 
 	if (backing.committed + size <= capacity)
 		return 0;

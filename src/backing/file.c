@@ -17,29 +17,14 @@
 
 /* ---- hugetlb: a memory file for each block ---- */
 
-static int open_huge(struct extent *extent, unsigned int shift)
-{
-	int error, fd = os_memfd_huge("memplug", shift);
-
-	if (fd < 0)
-		return fd;
-	error = os_truncate(fd, extent->end - extent->start);
-	if (error) {
-		os_close(fd);
-		return error;
-	}
-	extent->fd = backing_fd_high(fd);
-	return 0;
-}
-
 static int open_2m(struct extent *extent)
 {
-	return open_huge(extent, 21);
+	return backing_take_fd(extent, os_memfd_huge("memplug", 21));
 }
 
 static int open_1g(struct extent *extent)
 {
-	return open_huge(extent, 30);
+	return backing_take_fd(extent, os_memfd_huge("memplug", 30));
 }
 
 const struct backing_kind backing_hugetlb = {

@@ -44,9 +44,9 @@ int backing_fd_high(int fd)
 	return high;
 }
 
-static int memfd_open(struct extent *extent)
+int backing_take_fd(struct extent *extent, int fd)
 {
-	int error, fd = os_memfd("memplug");
+	int error;
 
 	if (fd < 0)
 		return fd;
@@ -57,6 +57,11 @@ static int memfd_open(struct extent *extent)
 	}
 	extent->fd = backing_fd_high(fd);
 	return 0;
+}
+
+static int memfd_open(struct extent *extent)
+{
+	return backing_take_fd(extent, os_memfd("memplug"));
 }
 
 void memfd_close(struct extent *extent)

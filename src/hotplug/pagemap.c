@@ -107,9 +107,9 @@ bool pagemap_any(unsigned long *pfn, const void **site)
 
 static bool covers(const struct dev_pagemap *pgmap, unsigned long pfn)
 {
-	int i;
+	int i, nr = READ_ONCE(pgmap->nr_range);
 
-	for (i = 0; i < pgmap->nr_range; i++)
+	for (i = 0; i < nr; i++)
 		if (pfn >= PHYS_PFN(pgmap->ranges[i].start) && pfn <= PHYS_PFN(pgmap->ranges[i].end))
 			return true;
 	return false;

@@ -113,7 +113,8 @@ static int range_add_locked(struct dev_pagemap *pgmap, int i, int nid)
 	bool backed = pgmap->type != MEMORY_DEVICE_PRIVATE;
 	int ret;
 
-	ret = altmap_add(pgmap);
+	/* It may have been shut down since it was looked at. */
+	ret = plug_need_machine() ?: altmap_add(pgmap);
 	if (ret)
 		return ret;
 	ret = sections_add(pfn, nr, nid, false);
@@ -293,15 +294,16 @@ static int remap(struct dev_pagemap *pgmap, int nid, const void *site)
 	init_completion(&pgmap->done);
 	percpu_ref_init(&pgmap->ref, last_user_left, 0, GFP_KERNEL);
 	/* Grows with the ranges that are there, for who looks pages up meanwhile. */
-	for (i = 0, pgmap->nr_range = 0; i < nr_range; i++) {
+	WRITE_ONCE(pgmap->nr_range, 0);
+	for (i = 0; i < nr_range; i++) {
 		ret = range_add(pgmap, i, nid, site);
 		if (ret)
 			break;
-		pgmap->nr_range++;
+		WRITE_ONCE(pgmap->nr_range, i + 1);
 	}
 	if (ret)
 		unmap(pgmap);
-	pgmap->nr_range = nr_range;
+	WRITE_ONCE(pgmap->nr_range, nr_range);
 	return ret;
 }
 
