@@ -122,9 +122,9 @@ static ssize_t no_delay_store(void *owner, const struct tree_attr *attr, const c
 	return -EIO;
 }
 
-static const struct tree_attr online_attr = { .name = "online", .mode = 0644, .show = online_show,
+static const struct tree_attr online_attr = { .name = "online", .mode = 0644, .waits = true, .show = online_show,
 					      .store = online_store, .visible = online_visible };
-static const struct tree_attr uevent_attr = { .name = "uevent", .mode = 0644, .show = uevent_show,
+static const struct tree_attr uevent_attr = { .name = "uevent", .mode = 0644, .waits = true, .show = uevent_show,
 					      .store = device_uevent_store };
 static const struct tree_attr root_uevent_attr = { .name = "uevent", .mode = 0644,
 						   .show = root_uevent_show,

@@ -11,6 +11,7 @@
 #include <linux/mutex.h>
 #include "device/tree_internal.h"
 #include "os/os.h"
+#include "sync/thread.h"
 
 #define READABLE 0444
 #define WRITABLE 0222
@@ -71,6 +72,17 @@ static ssize_t show(struct mp_dir *dir, const struct tree_attr *attr, char *page
 	return len;
 }
 
+bool tree_read_waits(const char *path)
+{
+	struct tree_place place;
+	bool waits;
+
+	tree_lock();
+	waits = !tree_walk(path, true, &place) && place.attr && place.attr->waits;
+	tree_unlock();
+	return waits;
+}
+
 ssize_t mp_read(const char *path, char *buf, size_t size)
 {
 	const struct tree_attr *attr;
@@ -115,6 +127,14 @@ static ssize_t store(struct mp_dir *dir, const struct tree_attr *attr, const cha
 	return attr->store ? attr->store(dir->owner, attr, text, count) : -EIO;
 }
 
+/* mp_cancel() ends the waiting for device_hotplug_lock, too (MAP-2). */
+static bool cancelled(void)
+{
+	struct sync_thread *self = sync_self_or_null();
+
+	return self && __atomic_exchange_n(&self->cancel, 0, __ATOMIC_ACQ_REL);
+}
+
 ssize_t mp_write(const char *path, const char *buf, size_t count)
 {
 	const struct tree_attr *attr;
@@ -133,8 +153,8 @@ ssize_t mp_write(const char *path, const char *buf, size_t count)
 		done = count ? store(active.dir, attr, text, count) : 0;
 		/* A restart gives the reference up, so that the file can be removed (LOCK-18). */
 		tree_leave(&active);
-	} while (done == -ERESTARTNOINTR);
-	return done;
+	} while (done == -ERESTARTNOINTR && !cancelled());
+	return done == -ERESTARTNOINTR ? -EINTR : done;
 }
 
 int mp_write_string(const char *path, const char *text)
@@ -259,7 +279,9 @@ ssize_t mp_file_write(struct mp_file *file, const char *buf, size_t count)
 			done = -ENODEV;
 		}
 		mutex_unlock(&file->lock);
-	} while (done == -ERESTARTNOINTR);
+	} while (done == -ERESTARTNOINTR && !cancelled());
+	if (done == -ERESTARTNOINTR)
+		done = -EINTR;
 	return done;
 }
 

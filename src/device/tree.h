@@ -33,13 +33,17 @@ struct tree_attr {
 	ssize_t (*store)(void *owner, const struct tree_attr *attr, const char *buf, size_t count);
 	/* For files larger than a page (/proc), instead of show: *text from os_alloc, its length. */
 	ssize_t (*show_long)(void *owner, const struct tree_attr *attr, char **text);
-	long data; /* for the functions */
+	bool waits; /* show may wait for an operation that runs */
+	long data;  /* for the functions */
 	/* NULL: always. Called with the tree locked: looks, and touches nothing of the tree. */
 	bool (*visible)(void *owner, const struct tree_attr *attr);
 	const char *link; /* a link with this target instead of a file */
 };
 
 extern struct mp_dir *tree_root; /* "/"; lives from tree_init() to tree_exit() */
+
+/* Reading this file may wait for an operation; false also for what is no file. */
+bool tree_read_waits(const char *path);
 
 /* 0 or -ENOMEM. */
 int tree_init(void);

@@ -53,6 +53,23 @@ ssize_t os_write(int fd, const void *buf, size_t count);
 /* One byte per page of [at, at + len) into vec: bit 0 says resident (mincore). */
 int os_residency(void *at, size_t len, unsigned char *vec);
 
+/* Sockets of packets, and waiting for descriptors. */
+struct pollfd;
+int os_packet_socket(void);			/* close-on-exec, never blocks */
+int os_set_mode(int fd, unsigned int mode);
+int os_bind_path(int fd, const char *path);
+int os_connect_path(int fd, const char *path);
+int os_listen(int fd);
+int os_accept(int fd);				/* close-on-exec, never blocks; -EAGAIN */
+int os_peer(int fd, int *pid, unsigned int *uid);
+unsigned int os_uid(void);			/* effective */
+ssize_t os_receive(int fd, void *buf, size_t size); /* 0: it went; longer than size: cut; -EAGAIN */
+ssize_t os_send(int fd, const void *buf, size_t size); /* no SIGPIPE; -EAGAIN */
+int os_eventfd(void);				/* never blocks */
+void os_eventfd_clear(int fd);
+int os_poll(struct pollfd *fds, unsigned int count); /* for ever */
+int os_unlink(const char *path);
+
 int os_membarrier_register(void);
 int os_membarrier(void);			/* all threads of the process */
 /* 0 woken, -EAGAIN value differs, -ETIMEDOUT, -EINTR. timeout_ns 0: for ever. */

@@ -24,6 +24,8 @@
 #define mp_assert(cond) ((void)sizeof(!(cond)))
 #endif
 
+/* Called after each record, from whoever made it, under any lock: wakes a reader, and no more. Atomic. */
+extern void (*ring_wake_hook)(void);
 void ring_record(enum mp_ring_type type, s64 a, s64 b, s64 c, const char *name);
 /* In a fork child: its thread has another id. Called by the sync layer. */
 void ring_at_fork_child(void);

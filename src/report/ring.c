@@ -39,6 +39,7 @@ static struct {
 	} slots[RING_RECORDS];
 } ring;
 
+void (*ring_wake_hook)(void);
 static __thread s32 ring_tid; /* 0: ask */
 
 /* A number and its slot, not shared with another writer. Returns the number. */
@@ -108,6 +109,7 @@ static void probe(enum mp_ring_type type, u64 seq, s64 a, s64 b, s64 c, const ch
 void ring_record(enum mp_ring_type type, s64 a, s64 b, s64 c, const char *name)
 {
 	u64 seq, words[WORDS] = { 0 };
+	void (*wake)(void);
 
 	if (!ring_tid)
 		ring_tid = os_gettid();
@@ -124,6 +126,9 @@ void ring_record(enum mp_ring_type type, s64 a, s64 b, s64 c, const char *name)
 		__atomic_store_n(&ring.slots[(seq - 1) % RING_RECORDS].words[i], words[i],
 				 __ATOMIC_RELEASE);
 	__atomic_store_n(&ring.slots[(seq - 1) % RING_RECORDS].state, 2 * seq, __ATOMIC_RELEASE);
+	wake = __atomic_load_n(&ring_wake_hook, __ATOMIC_ACQUIRE);
+	if (wake)
+		wake();
 }
 
 /* A fork child's thread has another id. */

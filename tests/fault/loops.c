@@ -606,6 +606,43 @@ OPERATION(19, device_map)
 OPERATION(20, device_unmap)
 OPERATION(21, ring_save)
 
+/* Other threads' system calls are not this one's, so strace has nothing to compare. */
+static void serve_loop(enum fault_kind kind)
+{
+	static const char path[] = "/tmp/memplug-fault-socket";
+	bool hit = true;
+	const char *what;
+	long n;
+
+	mp_set_log_hook(quiet, NULL);
+	unlink(path);
+	must_work(mp_serve(path, 2) ?: mp_serve_stop());
+	for (n = 1; hit; n++) {
+		int fds = count_dir("/proc/self/fd"), threads = count_dir("/proc/self/task"), ret;
+
+		fault_arm(kind, n);
+		ret = mp_serve(path, 2);
+		fault_disarm(&hit, &what);
+		if (!hit || !ret)
+			must_work(ret ?: mp_serve_stop());
+		if (count_dir("/proc/self/fd") != fds || count_dir("/proc/self/task") != threads ||
+		    !access(path, F_OK))
+			FAIL("serve: %s number %ld failed, and something is left", what, n);
+	}
+	CHECK_GT(n, kind == FAULT_SYSCALL ? 5 : 1);
+	printf("# serve: N = %ld\n", n - 2);
+}
+
+TEST(serve_nth_call, "serving leaves nothing when its nth system call fails")
+{
+	serve_loop(FAULT_SYSCALL);
+}
+
+TEST(serve_nth_alloc, "serving leaves nothing when its nth allocation fails")
+{
+	serve_loop(FAULT_ALLOC);
+}
+
 TEST(GROUP_4, "a group for which there is no memory: ENOMEM, and its id is free")
 {
 	bool hit;

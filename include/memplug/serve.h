@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The socket door: the attribute tree for other processes, over a Unix socket
+ * of packets (SOCK_SEQPACKET). One packet is one request; docs/protocol.md
+ * has it byte for byte.
+ */
+#ifndef MEMPLUG_SERVE_H
+#define MEMPLUG_SERVE_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Serves this process's machine at `path`, mode 0600, until mp_serve_stop().
+ * Owner and root may speak to it. `workers` threads (0: 4, at most 16) carry
+ * out what may wait; one more answers everything else at once. A socket file
+ * that nobody serves any more is replaced. The machine may be booted later, and
+ * again. Not inherited over fork. 0, -EINVAL (NULL, too long, too many
+ * workers), -EALREADY (it serves), -EADDRINUSE (another process does), -ENOMEM,
+ * -EMFILE, or the errno of making the socket; nothing stays then. May sleep.
+ */
+int mp_serve(const char *path, unsigned int workers);
+/* Takes the socket away, cancels what its clients asked for, ends the threads. 0, -ESRCH. Sleeps. */
+int mp_serve_stop(void);
+
+/* ---- the packets ---- */
+
+#define MP_PACKET_VERSION 1
+#define MP_PACKET_MAX 65536 /* bytes, header included */
+
+enum mp_packet_op {
+	MP_PACKET_HELLO,  /* from the server, first: value: version; text: library and contract */
+	MP_PACKET_LIST,	  /* path; value: entries to skip. Reply: value entries */
+	MP_PACKET_STAT,	  /* path. Reply: one entry */
+	MP_PACKET_READ,	  /* path; value: offset. Reply: value bytes */
+	MP_PACKET_WRITE,  /* path, NUL, bytes. Reply: value: bytes taken */
+	MP_PACKET_WATCH,  /* value: MP_WATCH_ bits. Reply, then news under the same id */
+	MP_PACKET_CANCEL, /* value: id of a request of this connection */
+};
+
+/* What comes before the payload; this machine's byte order. In a reply: value below 0 is -errno. */
+struct mp_packet {
+	uint32_t id;	/* the client's; unlike those of its requests that are under way */
+	uint16_t op;	/* enum mp_packet_op */
+	uint16_t flags; /* of replies */
+	int64_t value;
+};
+#define MP_PACKET_MORE 1  /* the answer goes on: ask again from behind what came */
+#define MP_PACKET_NEWS 2  /* no reply: news of a watch */
+#define MP_PACKET_LOST 4  /* value news were dropped, since this client was slow */
+
+#define MP_WATCH_EVENTS 1  /* struct mp_ring_record of any type but those below */
+#define MP_WATCH_UEVENTS 2 /* the text of a uevent */
+#define MP_WATCH_REASONS 4 /* struct mp_ring_record of MP_RING_REFUSAL */
+
+/* An entry of LIST and STAT, 8 bytes, then its name and its link's target, each with a NUL. */
+struct mp_packet_entry {
+	uint8_t type; /* enum mp_entry_type */
+	uint8_t zero;
+	uint16_t mode;
+	uint32_t size;
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

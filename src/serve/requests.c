@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Requests that may wait, carried out by a pool of threads in the order in
+ * which they came. A fixed table; requests.lock guards it and what runs where.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <memplug/machine.h>
+#include <linux/kernel.h>
+#include "os/os.h"
+#include "serve/serve_internal.h"
+#include "sync/thread.h"
+
+#define MAX_REQUESTS 64
+#define MAX_WORKERS 16
+
+enum request_state { FREE, QUEUED, RUNNING, DONE };
+
+struct request {
+	enum request_state state;
+	u64 order; /* of arrival */
+	unsigned int client;
+	bool orphan; /* nobody waits for the reply */
+	pthread_t worker;
+	char path[MAX_PATH];
+	size_t size;
+	char data[MP_ATTR_SIZE + 1];
+	struct reply reply;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	bool stop;
+	int eventfd;
+	u64 next_order;
+	unsigned int nr_workers;
+	pthread_t worker[MAX_WORKERS];
+	struct request at[MAX_REQUESTS];
+} requests = { .lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER };
+
+static struct request *oldest(enum request_state state)
+{
+	struct request *found = NULL, *r;
+
+	for (r = requests.at; r < requests.at + MAX_REQUESTS; r++)
+		if (r->state == state && (!found || r->order < found->order))
+			found = r;
+	return found;
+}
+
+static void wake_io(void)
+{
+	static const u64 one = 1;
+
+	os_write(requests.eventfd, &one, sizeof(one));
+}
+
+/* Lock held. */
+static void finish(struct request *r, s64 value)
+{
+	r->reply.packet.value = value;
+	r->state = r->orphan ? FREE : DONE;
+	if (!r->orphan)
+		wake_io();
+}
+
+/* Lock not held; the request is this thread's. */
+static s64 carry_out(struct request *r)
+{
+	s64 value;
+
+	if (r->reply.packet.op == MP_PACKET_WRITE)
+		return mp_write(r->path, r->data, r->size);
+	value = mp_read(r->path, r->reply.data, sizeof(r->reply.data));
+	if (value > 0) {
+		s64 skip = min_t(s64, r->reply.packet.value, value);
+
+		value -= skip;
+		memmove(r->reply.data, r->reply.data + skip, (size_t)value);
+		r->reply.size = (u32)value;
+	}
+	return value;
+}
+
+static void *work(void *arg)
+{
+	struct sync_thread *self = sync_self();
+	struct request *r;
+	s64 value;
+
+	(void)arg;
+	pthread_mutex_lock(&requests.lock);
+	while (!requests.stop || oldest(QUEUED)) {
+		r = oldest(QUEUED);
+		if (!r) {
+			pthread_cond_wait(&requests.work, &requests.lock);
+			continue;
+		}
+		r->state = RUNNING;
+		r->worker = pthread_self();
+		/* What was meant for the request before came too late for it. */
+		if (self)
+			__atomic_store_n(&self->cancel, 0, __ATOMIC_RELAXED);
+		pthread_mutex_unlock(&requests.lock);
+		value = self ? carry_out(r) : -ENOMEM;
+		pthread_mutex_lock(&requests.lock);
+		finish(r, value);
+	}
+	pthread_mutex_unlock(&requests.lock);
+	return NULL;
+}
+
+int requests_start(unsigned int workers, int eventfd)
+{
+	sigset_t all, before;
+	int error = 0;
+
+	memset(requests.at, 0, sizeof(requests.at));
+	requests.stop = false;
+	requests.eventfd = eventfd;
+	requests.nr_workers = 0;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	while (!error && requests.nr_workers < workers) {
+		error = pthread_create(&requests.worker[requests.nr_workers], NULL, work, NULL);
+		requests.nr_workers += !error;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (error)
+		requests_stop();
+	return -error;
+}
+
+/* Lock held. */
+static void cancel(struct request *r)
+{
+	if (r->state == QUEUED)
+		finish(r, -EINTR);
+	else if (r->state == RUNNING)
+		mp_cancel(r->worker);
+}
+
+void requests_stop(void)
+{
+	struct request *r;
+	unsigned int i;
+
+	pthread_mutex_lock(&requests.lock);
+	requests.stop = true;
+	for (r = requests.at; r < requests.at + MAX_REQUESTS; r++) {
+		r->orphan = true;
+		cancel(r);
+	}
+	pthread_cond_broadcast(&requests.work);
+	pthread_mutex_unlock(&requests.lock);
+	for (i = 0; i < requests.nr_workers; i++)
+		pthread_join(requests.worker[i], NULL);
+	requests.nr_workers = 0;
+}
+
+int requests_add(unsigned int client, const struct mp_packet *packet, const char *path,
+		 const char *data, size_t size)
+{
+	struct request *r;
+	int ret = -EAGAIN;
+
+	pthread_mutex_lock(&requests.lock);
+	for (r = requests.at; r < requests.at + MAX_REQUESTS && ret; r++) {
+		if (r->state != FREE)
+			continue;
+		r->order = requests.next_order++;
+		r->client = client;
+		r->orphan = false;
+		snprintf(r->path, sizeof(r->path), "%s", path);
+		r->size = min_t(size_t, size, MP_ATTR_SIZE);
+		memcpy(r->data, data, r->size);
+		r->reply.packet = *packet;
+		r->reply.size = 0;
+		r->state = QUEUED;
+		pthread_cond_signal(&requests.work);
+		ret = 0;
+	}
+	pthread_mutex_unlock(&requests.lock);
+	return ret;
+}
+
+int requests_cancel(unsigned int client, u32 id)
+{
+	struct request *r;
+	int ret = -ENOENT;
+
+	pthread_mutex_lock(&requests.lock);
+	for (r = requests.at; r < requests.at + MAX_REQUESTS; r++) {
+		if ((r->state != QUEUED && r->state != RUNNING) || r->orphan ||
+		    r->client != client || r->reply.packet.id != id)
+			continue;
+		cancel(r);
+		ret = 0;
+	}
+	pthread_mutex_unlock(&requests.lock);
+	return ret;
+}
+
+void requests_drop(unsigned int client)
+{
+	struct request *r;
+
+	pthread_mutex_lock(&requests.lock);
+	for (r = requests.at; r < requests.at + MAX_REQUESTS; r++) {
+		if (r->state == FREE || r->orphan || r->client != client)
+			continue;
+		r->orphan = true;
+		if (r->state == DONE)
+			r->state = FREE;
+		else
+			cancel(r);
+	}
+	pthread_mutex_unlock(&requests.lock);
+}
+
+bool requests_done(unsigned int *client, struct reply *reply)
+{
+	struct request *r;
+
+	pthread_mutex_lock(&requests.lock);
+	r = oldest(DONE);
+	if (r) {
+		*client = r->client;
+		*reply = r->reply;
+		r->state = FREE;
+	}
+	pthread_mutex_unlock(&requests.lock);
+	return r;
+}
+
+void requests_forget(void)
+{
+	pthread_mutex_init(&requests.lock, NULL);
+	pthread_cond_init(&requests.work, NULL);
+	requests.nr_workers = 0;
+	memset(requests.at, 0, sizeof(requests.at));
+}
