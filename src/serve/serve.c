@@ -456,23 +456,26 @@ static int start(const char *path, unsigned int workers)
 	serve.eventfd = os_eventfd();
 	if (serve.eventfd < 0)
 		return serve.eventfd;
+	serve.listener = make_listener(path);
+	if (serve.listener < 0) {
+		error = serve.listener;
+		goto event;
+	}
 	error = news_start(serve.eventfd);
 	if (error)
-		goto event;
+		goto listener;
 	error = requests_start(workers, serve.eventfd);
 	if (error)
 		goto news;
-	serve.listener = make_listener(path);
-	error = serve.listener < 0 ? serve.listener : start_thread();
+	error = start_thread();
 	if (!error)
 		return 0;
-	if (serve.listener >= 0) {
-		os_unlink(path);
-		os_close(serve.listener);
-	}
 	requests_stop();
 news:
 	news_stop();
+listener:
+	os_unlink(path);
+	os_close(serve.listener);
 event:
 	os_close(serve.eventfd);
 	return error;
