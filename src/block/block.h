@@ -59,5 +59,7 @@ void unlink_memory_block(struct memory_block *mem);
 
 /* ---- reasons.c: the last reason of each of the blocks refused lately ---- */
 void block_reasons_init(void);
+/* Calls fn for a copy of each, in no order; no lock is held meanwhile. */
+void for_each_block_reason(void (*fn)(const struct mp_reason *reason, void *arg), void *arg);
 
 #endif

@@ -54,6 +54,20 @@ int mp_block_reason(long block, struct mp_reason *reason)
 	return ret;
 }
 
+void for_each_block_reason(void (*fn)(const struct mp_reason *reason, void *arg), void *arg)
+{
+	struct mp_reason copy;
+	int i;
+
+	for (i = 0; i < KEPT; i++) {
+		mutex_lock(&kept.lock);
+		copy = kept.entry[i];
+		mutex_unlock(&kept.lock);
+		if (copy.kind != MP_REASON_NONE)
+			fn(&copy, arg);
+	}
+}
+
 static void reset_after_fork(void)
 {
 	memset(&kept, 0, sizeof(kept));

@@ -194,11 +194,12 @@ static int devices_boot(const struct mp_desc *desc)
 			return ret;
 	}
 	return ram_links(desc) ?: proc_register() ?: params_register() ?:
-		inject_tree_register() ?: firmware_map_register() ?: slots_register();
+		inject_tree_register() ?: firmware_map_register() ?: slots_register() ?: own_files_register();
 }
 
 static void devices_exit(void)
 {
+	own_files_unregister();
 	firmware_map_unregister();
 	inject_tree_unregister();
 	params_unregister();

@@ -24,4 +24,8 @@ void inject_tree_forget(void);
 int firmware_map_register(void);
 void firmware_map_unregister(void);
 
+/* /memplug */
+int own_files_register(void);
+void own_files_unregister(void);
+
 #endif

@@ -30,6 +30,10 @@ struct client {
 	bool full;  /* it takes no more for now */
 	u64 lost;
 	u64 ring, uevent; /* where it has come to */
+	/* The file whose text it reads in pieces: they are of one moment. */
+	struct mp_file *file;
+	char file_path[MAX_PATH];
+	s64 file_next;
 };
 
 static struct {
@@ -46,8 +50,10 @@ static struct {
 static void client_close(struct client *client)
 {
 	requests_drop((unsigned int)(client - serve.client));
+	mp_file_close(client->file);
 	os_close(client->fd);
 	client->fd = -1;
+	client->file = NULL;
 }
 
 /* A packet of `size` bytes behind serve.out's header. A client that does not take replies is closed. */
@@ -123,20 +129,33 @@ static void do_stat(struct client *client, const struct mp_packet *request, cons
 	       ret ? 0 : put_entry(serve.out + sizeof(struct mp_packet), PAYLOAD, &entry));
 }
 
+static void file_close(struct client *client)
+{
+	mp_file_close(client->file);
+	client->file = NULL;
+}
+
 static void do_read(struct client *client, const struct mp_packet *request, const char *path)
 {
-	struct mp_file *file;
-	ssize_t n = mp_open(path, O_RDONLY, &file);
+	bool goes_on = client->file && request->value && request->value == client->file_next &&
+		       !strcmp(path, client->file_path), more = false;
+	ssize_t n = 0;
 	char next;
-	bool more = false;
 
-	if (!n) {
-		n = mp_file_read(file, serve.out + sizeof(struct mp_packet), PAYLOAD,
-				 request->value);
-		more = n == (ssize_t)PAYLOAD &&
-		       mp_file_read(file, &next, 1, request->value + n) == 1;
-		mp_file_close(file);
+	if (!goes_on) {
+		file_close(client);
+		n = mp_open(path, O_RDONLY, &client->file);
+		snprintf(client->file_path, sizeof(client->file_path), "%s", path);
 	}
+	if (!n) {
+		n = mp_file_read(client->file, serve.out + sizeof(struct mp_packet), PAYLOAD,
+				 request->value);
+		client->file_next = request->value + n;
+		more = n == (ssize_t)PAYLOAD &&
+		       mp_file_read(client->file, &next, 1, client->file_next) == 1;
+	}
+	if (!more)
+		file_close(client);
 	answer(client, request, n, more ? MP_PACKET_MORE : 0, n > 0 ? (size_t)n : 0);
 }
 
