@@ -3,6 +3,8 @@
  * Shows a saved event ring (mp_ring_save()): as text, a line for each record,
  * or as Chrome-trace JSON, which Perfetto and chrome://tracing open.
  */
+#include "json.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -47,20 +49,6 @@ static void show_text(const struct mp_ring_record *r, uint64_t start)
 }
 
 /* ---- Chrome-trace JSON ---- */
-
-static void json_string(const char *text)
-{
-	putchar('"');
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			putchar('\\');
-		if ((unsigned char)*text < ' ')
-			printf("\\u%04x", *text);
-		else
-			putchar(*text);
-	}
-	putchar('"');
-}
 
 /* Up to its arguments; `ns`: how long it took, and the record was made when it ended; 0: a moment. */
 static void json_head(const struct mp_ring_record *r, const char *name, uint64_t ns, uint64_t start)

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* `memplug boot`: a machine as a process of its own, served on a socket until SIGTERM or Ctrl-C. */
+#include "memplug.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <memplug/machine.h>
+#include <memplug/reason.h>
+
+static int fail(const struct mp_desc *desc, const char *what, int error)
+{
+	complain("%s: %s", what, *mp_desc_error(desc) ? mp_desc_error(desc) : strerror(-error));
+	return EXIT_USAGE;
+}
+
+static int describe(struct mp_desc *desc, int argc, char **argv, const char *socket)
+{
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' }, { "from", required_argument, NULL, 'f' },
+		{ "set", required_argument, NULL, 's' }, { 0 },
+	};
+	bool any = false;
+	int c, ret;
+
+	(void)socket;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "+c:f:s:", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			ret = mp_desc_read_file(desc, optarg);
+			any = true;
+			break;
+		case 'f':
+			ret = mp_desc_read_sysfs(desc, optarg);
+			any = true;
+			break;
+		case 's':
+			ret = mp_desc_parse(desc, optarg, "--set");
+			any |= !strchr(optarg, '=');
+			break;
+		default:
+			return EXIT_USAGE;
+		}
+		if (ret < 0)
+			return fail(desc, optarg, ret);
+	}
+	if (optind < argc) {
+		complain("%s: not understood; `memplug boot --help`", argv[optind]);
+		return EXIT_USAGE;
+	}
+	if (any)
+		return EXIT_DONE;
+	/* Something to look at: boot memory on node 0, as much again to come on node 1. */
+	ret = mp_desc_parse(desc, "node 0\nnode 1\ncpu 0 node 0\nram 0 1G node 0\n"
+			    "offline 4G 1G node 1\n", "default machine");
+	return ret < 0 ? fail(desc, "default machine", ret) : EXIT_DONE;
+}
+
+static int boot(struct options *options, int argc, char **argv)
+{
+	const char *directory = options->socket ? NULL : socket_directory(true);
+	struct mp_desc *desc = mp_desc_new();
+	char path[120] = "";
+	struct mp_reason reason;
+	sigset_t signals;
+	int ret, signal;
+
+	if (!desc || (!options->socket && !directory))
+		return EXIT_NOTHING;
+	if (options->socket)
+		ret = snprintf(path, sizeof(path), "%s", options->socket);
+	else
+		ret = snprintf(path, sizeof(path), "%s/%d", directory, (int)getpid());
+	if (ret >= (int)sizeof(path)) {
+		complain("%s: too long for a socket", options->socket);
+		return EXIT_USAGE;
+	}
+	ret = describe(desc, argc, argv, path);
+	if (ret)
+		return ret;
+	/* Before any thread is there, so that all have them blocked. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	ret = mp_boot(desc);
+	mp_desc_free(desc);
+	if (ret < 0) {
+		complain("%s", mp_last_reason(&reason) ? strerror(-ret) : reason.text);
+		return EXIT_NOTHING;
+	}
+	ret = mp_serve(path, 0);
+	if (ret < 0) {
+		complain("%s: cannot be served: %s", path, strerror(-ret));
+		mp_shutdown();
+		return EXIT_NOTHING;
+	}
+	printf("booted; socket %s\n", path);
+	fflush(stdout);
+	while (sigwait(&signals, &signal))
+		;
+	mp_serve_stop();
+	ret = mp_shutdown();
+	if (ret < 0)
+		complain("%s", mp_last_reason(&reason) ? strerror(-ret) : reason.text);
+	return ret < 0 ? EXIT_NOTHING : EXIT_DONE;
+}
+
+const struct verb verb_boot = {
+	"boot", "[--config FILE | --from DIR] [--set STATEMENT]...", "a machine of its own, until SIGTERM",
+	"  --config FILE    its description (see mp_boot(3))\n"
+	"  --from DIR       like the machine whose sys/devices/system/memory lies below DIR; / is this host\n"
+	"  --set STATEMENT  a line of a description: --set 'contract = linux-6.1', --set 'offline 8G 4G node 1'\n"
+	"Without any of them: 1 GiB of memory online on node 0, 1 GiB offline on node 1.\n"
+	"Prints the path of its socket when it runs. Ctrl-C or SIGTERM ends it.\n",
+	boot,
+};

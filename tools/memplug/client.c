@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* The connection to a running machine: finding its socket, requests, cancelling by Ctrl-C or deadline. */
+#include "memplug.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+static int connection = -1;
+static uint32_t last_id;
+static char packet[MP_PACKET_MAX + 1];
+static volatile sig_atomic_t interrupted;
+char *client_data = packet + sizeof(struct mp_packet);
+size_t client_size;
+
+void complain(const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fputs("memplug: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+const char *socket_directory(bool make)
+{
+	static char path[80];
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	struct stat st;
+
+	if (geteuid() == 0)
+		snprintf(path, sizeof(path), "/run/memplug");
+	else if (runtime && strlen(runtime) < 64)
+		snprintf(path, sizeof(path), "%s/memplug", runtime);
+	else
+		snprintf(path, sizeof(path), "/tmp/memplug-%u", geteuid());
+	if (make && mkdir(path, 0700) && errno != EEXIST) {
+		complain("%s: cannot be made: %s; use --socket PATH", path, strerror(errno));
+		return NULL;
+	}
+	/* In /tmp somebody else may have been there first. */
+	if (!lstat(path, &st) && (!S_ISDIR(st.st_mode) || st.st_uid != geteuid())) {
+		complain("%s: is not a directory of yours; use --socket PATH", path);
+		return NULL;
+	}
+	return path;
+}
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address))) {
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+/* The only machine of this user; several: a message with their names. */
+static int find_machine(void)
+{
+	const char *directory = socket_directory(false);
+	char path[360], found[4][360];
+	struct dirent *entry;
+	int fd = -1, one, count = 0;
+	DIR *dir = directory ? opendir(directory) : NULL;
+
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
+		one = entry->d_name[0] == '.' ? -1 : connect_to(path);
+		if (one < 0)
+			continue;
+		if (count < 4)
+			memcpy(found[count], path, sizeof(path));
+		if (count++)
+			close(one);
+		else
+			fd = one;
+	}
+	if (dir)
+		closedir(dir);
+	if (count == 1)
+		return fd;
+	if (!count) {
+		complain("no machine runs; start one with `memplug boot`, or name its --socket");
+		return -1;
+	}
+	close(fd);
+	complain("%d machines run; name one with --socket:", count);
+	for (one = 0; one < count && one < 4; one++)
+		fprintf(stderr, "  %s\n", found[one]);
+	return -1;
+}
+
+static bool receive(struct mp_packet *head)
+{
+	ssize_t n;
+
+	do
+		n = recv(connection, packet, MP_PACKET_MAX, 0);
+	while (n < 0 && errno == EINTR && !interrupted);
+	if (n < (ssize_t)sizeof(*head))
+		return false;
+	memcpy(head, packet, sizeof(*head));
+	client_size = (size_t)n - sizeof(*head);
+	client_data[client_size] = '\0';
+	return true;
+}
+
+static void lost(void)
+{
+	complain("the machine is gone");
+	exit(EXIT_NOTHING);
+}
+
+void client_connect(const struct options *options)
+{
+	const char *path = options->socket ? options->socket : getenv("MEMPLUG_SOCKET");
+	struct mp_packet hello;
+
+	connection = path ? connect_to(path) : find_machine();
+	if (connection < 0) {
+		if (path)
+			complain("%s: no machine answers there: %s", path, strerror(-connection));
+		exit(EXIT_NOTHING);
+	}
+	if (!receive(&hello) || hello.op != MP_PACKET_HELLO) {
+		complain("%s: refused: only its owner and root may speak to a machine",
+			 path ? path : "the machine");
+		exit(EXIT_NOTHING);
+	}
+	if (hello.value != MP_PACKET_VERSION) {
+		complain("the machine speaks version %lld, this command %d", (long long)hello.value,
+			 MP_PACKET_VERSION);
+		exit(EXIT_NOTHING);
+	}
+}
+
+static uint32_t ask(enum mp_packet_op op, int64_t value, const char *path, const char *data,
+		    size_t count)
+{
+	struct mp_packet head = { .id = ++last_id, .op = (uint16_t)op, .value = value };
+	char request[8192];
+	size_t size = sizeof(head), length = path ? strlen(path) + 1 : 0;
+
+	if (length + count > sizeof(request) - size) {
+		complain("too long for a request");
+		exit(EXIT_USAGE);
+	}
+	memcpy(request, &head, size);
+	if (path)
+		memcpy(request + size, path, length);
+	if (count)
+		memcpy(request + size + length, data, count);
+	if (send(connection, request, size + length + count, MSG_NOSIGNAL) < 0)
+		lost();
+	return head.id;
+}
+
+int64_t client_call(enum mp_packet_op op, int64_t value, const char *path, const char *data,
+		    size_t count)
+{
+	uint32_t id = ask(op, value, path, data, count);
+	struct mp_packet head;
+
+	do {
+		if (!receive(&head))
+			lost();
+	} while (head.id != id || head.flags & MP_PACKET_NEWS);
+	return head.value;
+}
+
+char *client_read(const char *path)
+{
+	char *text = NULL, *larger;
+	size_t size = 0;
+	struct mp_packet head;
+
+	do {
+		uint32_t id = ask(MP_PACKET_READ, (int64_t)size, path, NULL, 0);
+
+		do {
+			if (!receive(&head))
+				lost();
+		} while (head.id != id);
+		if (head.value < 0) {
+			free(text);
+			errno = (int)-head.value;
+			return NULL;
+		}
+		larger = realloc(text, size + client_size + 1);
+		if (!larger) {
+			free(text);
+			errno = ENOMEM;
+			return NULL;
+		}
+		text = larger;
+		memcpy(text + size, client_data, client_size + 1);
+		size += client_size;
+	} while (head.flags & MP_PACKET_MORE);
+	return text;
+}
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	interrupted = 1;
+}
+
+/* Ctrl-C is a word to the machine, and waiting goes on; the second one ends the command. */
+static void catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+int64_t client_write(const char *path, const char *text, double deadline)
+{
+	struct pollfd ready = { .fd = connection, .events = POLLIN };
+	bool late = false, cancelled = false;
+	double end = now() + deadline;
+	struct mp_packet head;
+	uint32_t id, cancel = 0;
+
+	catch_signals();
+	id = ask(MP_PACKET_WRITE, 0, path, text, strlen(text));
+	for (;;) {
+		double left = end - now();
+		int timeout = deadline > 0 && !cancelled ? left > 0 ? (int)(left * 1000) + 1 : 0 : -1;
+
+		if ((interrupted || timeout == 0) && !cancelled) {
+			late = !interrupted;
+			cancelled = true;
+			cancel = ask(MP_PACKET_CANCEL, id, NULL, NULL, 0);
+			continue;
+		}
+		if (poll(&ready, 1, timeout) <= 0)
+			continue;
+		if (!receive(&head))
+			lost();
+		if (head.id == id && !(head.flags & MP_PACKET_NEWS))
+			break;
+	}
+	(void)cancel; /* its answer is passed over by the next call */
+	return head.value == -EINTR && late ? -ETIMEDOUT : head.value;
+}
+
+bool client_news(struct mp_packet *head)
+{
+	catch_signals();
+	return !interrupted && receive(head);
+}
