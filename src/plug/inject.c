@@ -170,12 +170,58 @@ int mp_inject_unload(void)
 	return error;
 }
 
+static ssize_t module_show(void *owner, const struct tree_attr *attr, char *buf)
+{
+	ssize_t length;
+
+	mutex_lock(&inject.lock);
+	length = inject.dir ? page_printf(buf, 0, "memory priority=%d\n", inject.block.priority) : 0;
+	mutex_unlock(&inject.lock);
+	return length;
+}
+
+/* "load", "load priority=N", "unload": what modprobe is told about the kernel's module. */
+static ssize_t module_store(void *owner, const struct tree_attr *attr, const char *buf,
+			    size_t count)
+{
+	static const char load[] = "load priority=";
+	char text[NUMBER_MAX + 1] = "";
+	s64 priority = 0;
+	int error;
+
+	if (sysfs_streq(buf, "unload")) {
+		error = mp_inject_unload();
+		return error ?: (ssize_t)count;
+	}
+	if (!sysfs_streq(buf, "load")) {
+		if (strncmp(buf, load, sizeof(load) - 1))
+			return -EINVAL;
+		strncpy(text, buf + sizeof(load) - 1, NUMBER_MAX);
+		error = parse_s64(text, &priority);
+		if (error)
+			return error;
+		if (priority != (int)priority)
+			return -ERANGE;
+	}
+	error = mp_inject_load((int)priority);
+	return error ?: (ssize_t)count;
+}
+
+const struct tree_attr inject_module_attr = { .name = "inject", .mode = 0644, .waits = true,
+					      .show = module_show, .store = module_store };
+
 int inject_tree_register(void)
 {
+	int error;
+
 	mutex_lock(&inject.lock);
-	inject.machine = true;
+	/* There before it holds anything, as a mounted debugfs is. */
+	if (tree_mkpath(tree_root, "sys/kernel/debug", &error)) {
+		inject.machine = true;
+		error = 0;
+	}
 	mutex_unlock(&inject.lock);
-	return 0;
+	return error;
 }
 
 void inject_tree_forget(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * What memplug shows beside Linux's names, in /memplug: all blocks in one
- * file, the last refusals, the statistics. Texts are made at each read, without a lock
+ * file, the last refusals, the statistics, the injector. Texts are made at each read, without a lock
  * that an operation holds. State: none but the directory.
  */
 #include <inttypes.h>
@@ -99,7 +99,7 @@ static const struct tree_attr reasons_attr = { .name = "reasons", .mode = 0444,
 static const struct tree_attr statistics_attr = { .name = "statistics", .mode = 0444,
 						  .show = statistics_show };
 static const struct tree_attr *const own_attrs[] = { &blocks_attr, &reasons_attr,
-						     &statistics_attr, NULL };
+						     &statistics_attr, &inject_module_attr, NULL };
 
 int own_files_register(void)
 {

@@ -15,6 +15,9 @@ int params_register(void);
 void params_unregister(void);
 /* In a fork child: locks free, no files. */
 void params_forget(void);
+struct tree_attr;
+/* /memplug/inject: the injector by its module's words. */
+extern const struct tree_attr inject_module_attr;
 /* From here on mp_inject_load() may be called; unregister also unloads. */
 int inject_tree_register(void);
 void inject_tree_unregister(void);

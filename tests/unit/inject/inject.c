@@ -168,3 +168,27 @@ TEST(INJECT_8, "unloading takes the callback and its files away; the values are 
 	CHECK_EQ(mp_inject_load(0), 0);
 	CHECK_STR(raw(GOING_ONLINE), "0\n");
 }
+
+TEST(inject_file, "/memplug/inject loads and unloads it in the words of its module")
+{
+	static const char own[] = "/memplug/inject";
+
+	machine_boot(NULL);
+	CHECK_STR(listing("/sys/kernel/debug"), "");
+	CHECK_STR(raw(own), "");
+	CHECK_EQ(mp_write_string(own, "unload"), -ENOENT);
+	CHECK_EQ(mp_write_string(own, "load\n"), 0);
+	CHECK_STR(raw(own), "memory priority=0\n");
+	CHECK(exists(GOING_ONLINE));
+	CHECK_EQ(mp_write_string(own, "load"), -EEXIST);
+	CHECK_EQ(mp_write_string(own, "unload\n"), 0);
+	CHECK(!exists(BASE "/memory"));
+	CHECK_EQ(mp_write_string(own, "load priority=-7\n"), 0);
+	CHECK_STR(raw(own), "memory priority=-7\n");
+	CHECK_EQ(mp_write_string(own, "unload"), 0);
+	CHECK_EQ(mp_write_string(own, "load priority=x"), -EINVAL);
+	CHECK_EQ(mp_write_string(own, "load priority=2147483648"), -ERANGE);
+	CHECK_EQ(mp_write_string(own, "load 7"), -EINVAL);
+	CHECK_EQ(mp_write_string(own, "loaded"), -EINVAL);
+	CHECK_STR(raw(own), "");
+}
