@@ -1,105 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * Reading a trace: its lines and its head, which describes the machine. Plus
- * the small text helpers that the other files share. No state.
+ * Reading a trace: its lines and its head, which describes the machine. No
+ * state.
  */
 #include "replay.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-void lines_add(struct lines *lines, int number, const char *format, ...)
-{
-	va_list args;
-	char *text;
-	int length;
-
-	if (lines->count == lines->room) {
-		lines->room = lines->room ? 2 * lines->room : 64;
-		lines->text = realloc(lines->text, lines->room * sizeof(*lines->text));
-		lines->number = realloc(lines->number, lines->room * sizeof(*lines->number));
-	}
-	va_start(args, format);
-	length = vasprintf(&text, format, args);
-	va_end(args);
-	if (length < 0 || !lines->text || !lines->number)
-		abort();
-	/* The recorder of the traces strips the end of each line. */
-	while (length > 0 && isspace((unsigned char)text[length - 1]))
-		text[--length] = 0;
-	lines->text[lines->count] = text;
-	lines->number[lines->count++] = number;
-}
-
-void lines_free(struct lines *lines)
-{
-	while (lines->count)
-		free(lines->text[--lines->count]);
-	free(lines->text);
-	free(lines->number);
-	*lines = (struct lines){0};
-}
-
-bool starts_with(const char *text, const char *prefix)
-{
-	return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-uint64_t parse_size(const char *text)
-{
-	char *end;
-	uint64_t value = strtoull(text, &end, 0);
-
-	switch (*end) {
-	case 'G':
-		return value << 30;
-	case 'M':
-		return value << 20;
-	case 'K':
-		return value << 10;
-	}
-	return value;
-}
-
-bool parse_long(const char *text, long *value)
-{
-	char *end;
-
-	errno = 0;
-	*value = strtol(text, &end, 0);
-	return end != text && !*end && !errno;
-}
-
-int split(char *text, char **words, int max)
-{
-	char *rest, *word;
-	int count = 0;
-
-	for (word = strtok_r(text, " \t", &rest); word && count < max;
-	     word = strtok_r(NULL, " \t", &rest))
-		words[count++] = word;
-	return count;
-}
-
-const char *result_text(int rc)
-{
-	static __thread char text[128];
-	const char *name;
-
-	if (!rc)
-		return "ok";
-	name = strerrorname_np(-rc);
-	if (name)
-		snprintf(text, sizeof(text), "-%s (%s)", name, strerror(-rc));
-	else
-		snprintf(text, sizeof(text), "-E%d (%s)", -rc, strerror(-rc));
-	return text;
-}
 
 static void read_head(struct trace *trace, const char *line)
 {
@@ -108,12 +17,12 @@ static void read_head(struct trace *trace, const char *line)
 	if (sscanf(line, "# scenario: %63s", trace->name) == 1)
 		return;
 	if (starts_with(line, "# cmdline: "))
-		snprintf(trace->cmdline, sizeof(trace->cmdline), "%s",
+		snprintf(trace->guest.cmdline, sizeof(trace->guest.cmdline), "%s",
 			 line + strlen("# cmdline: "));
 	if (sscanf(line, "# machine: q35 mem=%31s extra-nodes=%d smp=%d maxmem=%31s", mem,
-		   &trace->extra_nodes, &trace->cpus, maxmem) == 4) {
-		trace->mem = parse_size(mem);
-		trace->maxmem = parse_size(maxmem);
+		   &trace->guest.extra_nodes, &trace->guest.cpus, maxmem) == 4) {
+		trace->guest.mem = parse_size(mem);
+		trace->guest.maxmem = parse_size(maxmem);
 	}
 }
 
@@ -125,11 +34,16 @@ int trace_read(struct trace *trace, const char *path)
 
 	if (!file)
 		return -errno;
+	trace->guest.slots = 8;
+	/* A head does not name the device; whoever loads its driver has this one. */
+	strcpy(trace->guest.vmem.id, "vmem0");
+	trace->guest.vmem.size = 2ull << 30;
+	trace->guest.vmem.node = 1;
 	while (getline(&line, &size, file) > 0) {
 		lines_add(&trace->lines, trace->lines.count + 1, "%s", line);
 		read_head(trace, trace->lines.text[trace->lines.count - 1]);
 	}
 	free(line);
 	fclose(file);
-	return trace->mem && trace->name[0] ? 0 : -EINVAL;
+	return trace->guest.mem && trace->name[0] ? 0 : -EINVAL;
 }

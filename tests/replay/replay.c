@@ -22,6 +22,7 @@ struct replay {
 	struct trace trace;
 	struct lines golden, got;
 	char last_path[256];
+	struct process *processes[2];
 	struct mp_file *kept_open; /* over the removal of its block (trace 47) */
 	bool want_open_file, has_uevents;
 };
@@ -68,7 +69,7 @@ static void replay_request(struct replay *replay, int number, const char *line)
 		flush(replay, number);
 	if (replay->want_open_file && !replay->kept_open && starts_with(request, "dimm-del"))
 		mp_open("/sys/devices/system/memory/memory32/state", O_RDWR, &replay->kept_open);
-	reply = starts_with(request, "vmem-size ") ? vmem_request(words[2])
+	reply = starts_with(request, "vmem-size ") ? vmem_request(words[1], words[2])
 						   : dimm_request(words, count);
 	lines_add(&replay->got, number, "Q %s : %s", request, reply);
 	flush(replay, number);
@@ -85,12 +86,28 @@ static void replay_command(struct replay *replay, int number, const char *line)
 	flush(replay, number);
 }
 
+/* P NAME mem NODE MB [FLAG...]; P NAME COMMAND; P NAME ended */
 static void replay_process(struct replay *replay, int number, const char *line)
 {
-	char request[256];
+	char request[256], copy[256], reply[128] = "?", *w[8];
+	struct process **process = &replay->processes[starts_with(line, "P p2")];
+	int count;
 
 	request_of(line, request, sizeof(request));
-	process_command(&replay->got, number, request);
+	snprintf(copy, sizeof(copy), "%s", request);
+	count = split(copy, w, 8);
+	if (count == 2 && !strcmp(w[1], "ended")) {
+		if (*process)
+			process_end(*process);
+		*process = NULL;
+		lines_add(&replay->got, number, "P %s", request);
+		return;
+	}
+	if (count >= 4 && !strcmp(w[1], "mem"))
+		*process = process_start(w + 2, count - 2, reply, sizeof(reply));
+	else if (*process)
+		process_command(*process, w + 1, count - 1, reply, sizeof(reply));
+	lines_add(&replay->got, number, "P %s : %s", request, reply);
 }
 
 /* insmod and rmmod: error injection, whose framework is one with it, and the virtio-mem driver. */
@@ -321,7 +338,7 @@ int main(int argc, char **argv)
 		mp_set_warn_hook(be_silent, NULL);
 		mp_set_log_hook(be_silent_log, NULL);
 	}
-	rc = machine_boot(&replay.trace);
+	rc = guest_boot(&replay.trace.guest);
 	if (rc) {
 		printf("not ok replay %s: the machine does not boot: %s\n", replay.trace.name,
 		       strerror(-rc));

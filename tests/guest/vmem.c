@@ -5,7 +5,7 @@
  * not plugged are taken from the allocator and marked PageOffline. Used by the
  * main thread only; the online-page callback and the notifier run on it, too.
  */
-#include "replay.h"
+#include "guest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +16,10 @@
 #include <linux/memory_hotplug.h>
 
 #define REGION_START 0x100000000ull
-#define REGION_SIZE  (2ull << 30)
+#define MOST_BYTES   (64ull << 30)
 #define BLOCK_SIZE   (128ull << 20)
 #define PART_SIZE    (2ull << 20)
-#define BLOCKS       (REGION_SIZE / BLOCK_SIZE)
+#define MOST_BLOCKS  (MOST_BYTES / BLOCK_SIZE)
 #define PARTS        (BLOCK_SIZE / PART_SIZE)
 #define PART_PAGES   (PART_SIZE / 4096)
 #define BLOCK_PAGES  (BLOCK_SIZE / 4096)
@@ -27,11 +27,14 @@
 
 static struct {
 	bool loaded;
-	int group;
+	char id[24];
+	int node, group;
+	uint64_t size, requested; /* of the region; what the host asks for */
+	unsigned int blocks;
 	struct {
 		bool added, online, going_offline;
 		bool plugged[PARTS];
-	} block[BLOCKS];
+	} block[MOST_BLOCKS];
 } vmem;
 
 static uint64_t plugged_bytes(void)
@@ -39,7 +42,7 @@ static uint64_t plugged_bytes(void)
 	uint64_t bytes = 0;
 	unsigned int b, p;
 
-	for (b = 0; b < BLOCKS; b++)
+	for (b = 0; b < vmem.blocks; b++)
 		for (p = 0; p < PARTS; p++)
 			bytes += vmem.block[b].plugged[p] ? PART_SIZE : 0;
 	return bytes;
@@ -52,7 +55,7 @@ static unsigned long part_pfn(unsigned int b, unsigned int p)
 
 static bool is_ours(unsigned long pfn)
 {
-	return pfn >= FIRST_PFN && pfn < FIRST_PFN + BLOCKS * BLOCK_PAGES;
+	return pfn >= FIRST_PFN && pfn < FIRST_PFN + vmem.blocks * BLOCK_PAGES;
 }
 
 /* ----------------------------------------------- pages that are not there */
@@ -147,26 +150,6 @@ static int notified(struct notifier_block *nb, unsigned long action, void *data)
 
 static struct notifier_block notifier = {.notifier_call = notified};
 
-int vmem_load(void)
-{
-	struct resource *region;
-	int rc;
-
-	if (vmem.loaded)
-		return -EEXIST;
-	region = request_mem_region(REGION_START, REGION_SIZE, "virtio-mem");
-	if (!region)
-		return -EBUSY;
-	/* Reserved for us, but the blocks that are added in it must not conflict. */
-	region->flags &= ~IORESOURCE_BUSY;
-	vmem.group = memory_group_register_dynamic(1, BLOCK_PAGES);
-	rc = vmem.group < 0 ? vmem.group : register_memory_notifier(&notifier);
-	if (!rc)
-		rc = set_online_page_callback(online_page);
-	vmem.loaded = !rc;
-	return rc;
-}
-
 /* ---------------------------------------------------------------- requests */
 
 static uint64_t plug_parts(unsigned int b, uint64_t bytes)
@@ -187,20 +170,25 @@ static uint64_t plug_parts(unsigned int b, uint64_t bytes)
 /* Fills blocks that are there, then adds one after the other. */
 static void plug(uint64_t bytes)
 {
+	uint64_t address;
 	unsigned int b;
 
-	for (b = 0; b < BLOCKS && bytes; b++)
+	for (b = 0; b < vmem.blocks && bytes; b++)
 		if (vmem.block[b].added)
 			bytes = plug_parts(b, bytes);
-	for (b = 0; b < BLOCKS && bytes; b++) {
+	for (b = 0; b < vmem.blocks && bytes; b++) {
 		if (vmem.block[b].added)
 			continue;
 		bytes = plug_parts(b, bytes);
 		vmem.block[b].added = true;
-		if (add_memory_driver_managed(vmem.group, REGION_START + b * BLOCK_SIZE, BLOCK_SIZE,
-					      "System RAM (virtio_mem)",
-					      MHP_MERGE_RESOURCE | MHP_NID_IS_MGID))
-			memset(&vmem.block[b], 0, sizeof(vmem.block[b]));
+		address = REGION_START + b * BLOCK_SIZE;
+		descriptors_take(vmem.node, address, BLOCK_SIZE);
+		if (!add_memory_driver_managed(vmem.group, address, BLOCK_SIZE,
+					       "System RAM (virtio_mem)",
+					       MHP_MERGE_RESOURCE | MHP_NID_IS_MGID))
+			continue;
+		descriptors_give(address, BLOCK_SIZE);
+		memset(&vmem.block[b], 0, sizeof(vmem.block[b]));
 	}
 }
 
@@ -235,6 +223,8 @@ static uint64_t unplug_block(unsigned int b, uint64_t bytes)
 	rc = vmem.block[b].online ? offline_and_remove_memory(address, BLOCK_SIZE)
 				  : remove_memory(address, BLOCK_SIZE);
 	vmem.block[b].added = rc != 0;
+	if (!rc)
+		descriptors_give(address, BLOCK_SIZE);
 	return bytes;
 }
 
@@ -242,25 +232,73 @@ static void unplug(uint64_t bytes)
 {
 	unsigned int b;
 
-	for (b = BLOCKS; b-- && bytes;)
+	for (b = vmem.blocks; b-- && bytes;)
 		if (vmem.block[b].added && is_partial(b))
 			bytes = unplug_block(b, bytes);
-	for (b = BLOCKS; b-- && bytes;)
+	for (b = vmem.blocks; b-- && bytes;)
 		if (vmem.block[b].added)
 			bytes = unplug_block(b, bytes);
 }
 
-const char *vmem_request(const char *size_text)
+/* The driver does what the host asks for. */
+static void follow(void)
 {
-	static char reply[64];
-	uint64_t want = parse_size(size_text), have = plugged_bytes();
+	uint64_t have = plugged_bytes();
 
-	if (!vmem.loaded || want > REGION_SIZE)
-		return "ERR no driver";
-	if (want > have)
-		plug(want - have);
+	if (vmem.requested > have)
+		plug(vmem.requested - have);
 	else
-		unplug(have - want);
+		unplug(have - vmem.requested);
+}
+
+void vmem_setup(const struct guest *guest)
+{
+	snprintf(vmem.id, sizeof(vmem.id), "%s", guest->vmem.id);
+	vmem.node = guest_node(guest->vmem.node);
+	vmem.size = min(guest->vmem.size, MOST_BYTES);
+	vmem.requested = guest->vmem.requested;
+	vmem.blocks = vmem.size / BLOCK_SIZE;
+}
+
+/* Without a device the driver has nothing to do. */
+int vmem_load(void)
+{
+	struct resource *region;
+	int rc;
+
+	if (vmem.loaded)
+		return -EEXIST;
+	if (!vmem.size)
+		return 0;
+	region = request_mem_region(REGION_START, vmem.size, "virtio-mem");
+	if (!region)
+		return -EBUSY;
+	/* Reserved for us, but the blocks that are added in it must not conflict. */
+	region->flags &= ~IORESOURCE_BUSY;
+	vmem.group = memory_group_register_dynamic(vmem.node, BLOCK_PAGES);
+	rc = vmem.group < 0 ? vmem.group : register_memory_notifier(&notifier);
+	if (!rc)
+		rc = set_online_page_callback(online_page);
+	vmem.loaded = !rc;
+	if (!rc)
+		follow();
+	return rc;
+}
+
+const char *vmem_request(const char *id, const char *size_text)
+{
+	static char reply[128];
+	uint64_t want = parse_size(size_text);
+
+	if (!vmem.size || strcmp(id, vmem.id))
+		return "ERR Device not found";
+	if (want > vmem.size)
+		return "ERR 'requested-size' cannot exceed the memory backend size";
+	if (want % PART_SIZE)
+		return "ERR 'requested-size' has to be multiples of 'block-size' (0x200000)";
+	vmem.requested = want;
+	if (vmem.loaded)
+		follow();
 	snprintf(reply, sizeof(reply), "requested=%lluM size=%lluM", (unsigned long long)want >> 20,
 		 (unsigned long long)plugged_bytes() >> 20);
 	return reply;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * P lines: a process of the guest that owns memory. Here its pages are movable
- * pages of memplug's allocator with a known content, and its page table is the
- * array `pages`, which migration updates. An entry changes only under the lock
- * of the page it names; the stressing thread looks at a page only under it.
+ * A process of the guest that owns memory. Here its pages are movable pages of
+ * memplug's allocator with a known content, and its page table is the array
+ * `pages`, which migration updates. An entry changes only under the lock of the
+ * page it names; the stressing thread looks at a page only under it.
  */
-#include "replay.h"
+#include "guest.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -22,7 +22,6 @@
 #define STRESS_WORD 1 /* of each page; those that verify reads are multiples of 8 */
 
 struct process {
-	char name[8];
 	struct page **pages;
 	long count;
 	struct {
@@ -31,8 +30,6 @@ struct process {
 		unsigned long rounds, bad;
 	} stress;
 };
-
-static struct process processes[2];
 
 static uint64_t pattern(uint64_t page, uint64_t word)
 {
@@ -119,50 +116,102 @@ static void fill(struct page *page, long index)
 
 	for (w = 0; w < WORDS; w += 8)
 		words[w] = pattern(index, w);
-	words[STRESS_WORD] = pattern(index, 0);
 }
 
-/* MPOL_PREFERRED: the node first, then any other. */
-static bool start(struct process *process, const char *name, int node, long count)
+static bool has_flag(char **words, int count, const char *flag)
 {
+	int i;
+
+	for (i = 2; i < count; i++)
+		if (!strcmp(words[i], flag))
+			return true;
+	return false;
+}
+
+/* Takes `count` pages, of the node first (MPOL_PREFERRED), or of no other (MPOL_BIND). */
+static bool populate(struct process *process, int node, long count, bool bind)
+{
+	gfp_t gfp = GFP_HIGHUSER_MOVABLE | __GFP_NOWARN | (bind ? __GFP_THISNODE : 0);
 	struct page *page;
 	long i;
 
-	snprintf(process->name, sizeof(process->name), "%s", name);
 	process->pages = calloc(count, sizeof(struct page *));
 	if (!process->pages)
-		abort();
-	process->count = count;
+		return false;
 	for (i = 0; i < count; i++) {
-		page = alloc_pages_node(node, GFP_HIGHUSER_MOVABLE, 0);
+		page = alloc_pages_node(node, gfp, 0);
 		if (!page)
 			return false;
 		fill(page, i);
 		lock_page(page);
+		process->count = i + 1;
 		adopt(process, i, page);
 		unlock_page(page);
 	}
 	return true;
 }
 
-static void end(struct process *process)
+struct process *process_start(char **words, int count, char *reply, size_t size)
+{
+	int node = count > 1 ? atoi(words[0]) : -1;
+	long pages = count > 1 ? atol(words[1]) * 256 : 0;
+	struct process *process;
+
+	snprintf(reply, size, "map: %s", result_text(-EINVAL));
+	if (node < 0 || node >= MAX_NUMNODES || !node_state(node, N_MEMORY) || pages <= 0)
+		return NULL;
+	/* Nobody reserved huge pages. */
+	snprintf(reply, size, "map: %s", result_text(-ENOMEM));
+	if (has_flag(words, count, "hugetlb"))
+		return NULL;
+	process = calloc(1, sizeof(*process));
+	if (!process)
+		return NULL;
+	if (populate(process, node, pages, has_flag(words, count, "bind"))) {
+		snprintf(reply, size, "ready pages=%ld", process->count);
+		return process;
+	}
+	process_end(process);
+	return NULL;
+}
+
+static void calm(struct process *process)
+{
+	__atomic_store_n(&process->stress.stop, true, __ATOMIC_RELAXED);
+	pthread_join(process->stress.thread, NULL);
+	process->stress.running = false;
+}
+
+void process_end(struct process *process)
 {
 	struct page *page;
 	long i;
 
+	if (process->stress.running)
+		calm(process);
 	for (i = 0; i < process->count; i++) {
-		if (!process->pages[i])
-			break;
 		page = find_page(process, i);
 		__ClearPageMovable(page);
 		release_page(page);
 		__free_page(page);
 	}
 	free(process->pages);
-	memset(process, 0, sizeof(*process));
+	free(process);
 }
 
 /* ----------------------------------------------------------------- stress */
+
+static void write_stress_words(struct process *process)
+{
+	struct page *page;
+	long i;
+
+	for (i = 0; i < process->count; i++) {
+		page = find_page(process, i);
+		((uint64_t *)page_address(page))[STRESS_WORD] = pattern(i, 0);
+		release_page(page);
+	}
+}
 
 static void *stress(void *arg)
 {
@@ -229,7 +278,7 @@ static const char *soft_offline(struct process *process, long index)
 	return result_text(mp_write_string("/sys/devices/system/memory/soft_offline_page", text));
 }
 
-static void run(struct process *process, char **w, int count, char *reply, size_t size)
+bool process_command(struct process *process, char **w, int count, char *reply, size_t size)
 {
 	long a = 0, b = 0, first = -1;
 
@@ -237,6 +286,9 @@ static void run(struct process *process, char **w, int count, char *reply, size_
 		parse_long(w[1], &a);
 	if (count > 2)
 		parse_long(w[2], &b);
+	snprintf(reply, size, "?");
+	if (!count)
+		return true;
 	if (!strcmp(w[0], "where")) {
 		snprintf(reply, size, "where in_range=%ld present=%ld of %ld",
 			 count_in(process, a, b, NULL), process->count, process->count);
@@ -249,38 +301,21 @@ static void run(struct process *process, char **w, int count, char *reply, size_
 				 page_to_pfn(process->pages[first]));
 		else
 			snprintf(reply, size, "none");
-	} else if (!strcmp(w[0], "soft") && a < process->count) {
+	} else if (!strcmp(w[0], "pfn") && a >= 0 && a < process->count) {
+		snprintf(reply, size, "0x%lx", page_to_pfn(process->pages[a]));
+	} else if (!strcmp(w[0], "soft") && a >= 0 && a < process->count) {
 		snprintf(reply, size, "%s", soft_offline(process, a));
-	} else if (!strcmp(w[0], "stress")) {
+	} else if (!strcmp(w[0], "stress") && !process->stress.running) {
+		write_stress_words(process);
+		process->stress.stop = false;
+		process->stress.bad = 0;
 		process->stress.running =
 			!pthread_create(&process->stress.thread, NULL, stress, process);
 		snprintf(reply, size, "stress started");
 	} else if (!strcmp(w[0], "calm") && process->stress.running) {
-		__atomic_store_n(&process->stress.stop, true, __ATOMIC_RELAXED);
-		pthread_join(process->stress.thread, NULL);
+		calm(process);
 		snprintf(reply, size, "stress rounds=%s bad_pages=%lu",
 			 process->stress.rounds > 1 ? "many" : "few", process->stress.bad);
 	}
-}
-
-void process_command(struct lines *out, int number, const char *request)
-{
-	struct process *process = &processes[starts_with(request, "p2")];
-	char copy[256], reply[128] = "?", *w[8];
-	int count;
-
-	snprintf(copy, sizeof(copy), "%s", request);
-	count = split(copy, w, 8);
-	if (count == 2 && !strcmp(w[1], "ended")) {
-		end(process);
-		lines_add(out, number, "P %s", request);
-		return;
-	}
-	if (count >= 4 && !strcmp(w[1], "mem")) {
-		if (start(process, w[0], atoi(w[2]), atol(w[3]) * 256))
-			snprintf(reply, sizeof(reply), "ready pages=%ld", process->count);
-	} else if (count >= 2 && process->pages) {
-		run(process, w + 1, count - 1, reply, sizeof(reply));
-	}
-	lines_add(out, number, "P %s : %s", request, reply);
+	return strcmp(w[0], "quit") != 0;
 }

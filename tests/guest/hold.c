@@ -5,7 +5,7 @@
  * with memplug's. The list of holds is guarded by its mutex, since callbacks
  * come here as well.
  */
-#include "replay.h"
+#include "guest.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -17,7 +17,8 @@
 #define GFP_PROBE         (__GFP_THISNODE | __GFP_NOWARN)
 #define GFP_KERNEL_PROBE  ((GFP_KERNEL & ~__GFP_RECLAIM) | GFP_PROBE)
 #define GFP_MOVABLE_PROBE ((GFP_HIGHUSER_MOVABLE & ~__GFP_RECLAIM) | GFP_PROBE)
-#define MOST_TRIES        (1u << 17)
+#define PROBE_TRIES       (1u << 17)
+#define HOLD_TRIES        (1u << 20)
 
 struct hold {
 	struct hold *next;
@@ -38,12 +39,13 @@ static struct {
  * left; keeps those of the range, gives the others back.
  */
 static unsigned int take_range(gfp_t gfp, unsigned int order, int nid, unsigned long start,
-			       unsigned long nr, unsigned int want, struct page **out)
+			       unsigned long nr, unsigned int want, unsigned int tries,
+			       struct page **out)
 {
-	struct page **other = calloc(MOST_TRIES, sizeof(*other)), *page;
+	struct page **other = calloc(tries, sizeof(*other)), *page;
 	unsigned int got = 0, others = 0;
 
-	while (other && got < want && others < MOST_TRIES) {
+	while (other && got < want && tries--) {
 		page = alloc_pages_node(nid, gfp, order);
 		if (!page)
 			break;
@@ -66,7 +68,7 @@ bool pages_can_be_allocated(bool movable, int nid, unsigned long start, unsigned
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(orders); i++) {
-		if (!take_range(gfp, orders[i], nid, start, nr, 1, &page))
+		if (!take_range(gfp, orders[i], nid, start, nr, 1, PROBE_TRIES, &page))
 			continue;
 		memset(page_address(page), 0xa5, 4096); /* it can be used, too */
 		__free_pages(page, orders[i]);
@@ -94,13 +96,14 @@ static void discard(struct hold *hold)
 static int hold_locked(const char *name, int nid, unsigned long start, unsigned long nr,
 		       unsigned int count, const char *kind)
 {
-	bool movable = !strcmp(kind, "movable");
+	bool movable = !strcmp(kind, "movable") || !strcmp(kind, "offline-movable");
+	bool offline = starts_with(kind, "offline");
 	struct hold *hold;
 	unsigned int i;
 
 	if (*find(name))
 		return -EEXIST;
-	if (!node_online(nid) || !count ||
+	if (nid < 0 || nid >= MAX_NUMNODES || !node_online(nid) || !count ||
 	    (!movable && strcmp(kind, "kernel") && strcmp(kind, "offline")))
 		return -EINVAL;
 	hold = calloc(1, sizeof(*hold));
@@ -111,9 +114,9 @@ static int hold_locked(const char *name, int nid, unsigned long start, unsigned 
 		return -ENOMEM;
 	}
 	strncpy(hold->name, name, sizeof(hold->name) - 1);
-	hold->offline_type = !strcmp(kind, "offline");
+	hold->offline_type = offline;
 	hold->count = take_range(movable ? GFP_MOVABLE_PROBE : GFP_KERNEL_PROBE, 0, nid, start, nr,
-				 count, hold->pages);
+				 count, HOLD_TRIES, hold->pages);
 	if (hold->count < count) {
 		for (i = 0; i < hold->count; i++)
 			__free_page(hold->pages[i]);

@@ -4,7 +4,7 @@
  * sequence number; and the uevents as their receivers see them. Guarded by the
  * mutex, since callbacks and listeners run on whatever thread.
  */
-#include "replay.h"
+#include "guest.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -99,13 +99,13 @@ static void uevent(const char *text, size_t size, void *arg)
 	    (strcmp(folder, "memory") && strcmp(folder, "node")))
 		return;
 	keep_uevent(text, size);
-	if (events.uevents_in_log)
+	if (__atomic_load_n(&events.uevents_in_log, __ATOMIC_RELAXED))
 		log_event('U', "%s %s", action, name);
 }
 
 void uevents_log(bool on)
 {
-	events.uevents_in_log = on;
+	__atomic_store_n(&events.uevents_in_log, on, __ATOMIC_RELAXED);
 }
 
 void uevents_start(void)
