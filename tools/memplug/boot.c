@@ -19,18 +19,18 @@ static int fail(const struct mp_desc *desc, const char *what, int error)
 	return EXIT_USAGE;
 }
 
-static int describe(struct mp_desc *desc, int argc, char **argv, const char *socket)
+static int describe(struct mp_desc *desc, int argc, char **argv, const char **mount)
 {
 	static const struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' }, { "from", required_argument, NULL, 'f' },
-		{ "set", required_argument, NULL, 's' }, { 0 },
+		{ "set", required_argument, NULL, 's' }, { "mount", required_argument, NULL, 'm' },
+		{ 0 },
 	};
 	bool any = false;
 	int c, ret;
 
-	(void)socket;
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "+c:f:s:", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+c:f:s:m:", longs, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			ret = mp_desc_read_file(desc, optarg);
@@ -43,6 +43,10 @@ static int describe(struct mp_desc *desc, int argc, char **argv, const char *soc
 		case 's':
 			ret = mp_desc_parse(desc, optarg, "--set");
 			any |= !strchr(optarg, '=');
+			break;
+		case 'm':
+			*mount = optarg;
+			ret = 0;
 			break;
 		default:
 			return EXIT_USAGE;
@@ -66,7 +70,9 @@ static int boot(struct options *options, int argc, char **argv)
 {
 	const char *directory = options->socket ? NULL : socket_directory(true);
 	struct mp_desc *desc = mp_desc_new();
+	const char *mount = NULL;
 	char path[120] = "";
+	pid_t child = -1;
 	struct mp_reason reason;
 	sigset_t signals;
 	int ret, signal;
@@ -81,7 +87,7 @@ static int boot(struct options *options, int argc, char **argv)
 		complain("%s: too long for a socket", options->socket);
 		return EXIT_USAGE;
 	}
-	ret = describe(desc, argc, argv, path);
+	ret = describe(desc, argc, argv, &mount);
 	if (ret)
 		return ret;
 	/* Before any thread is there, so that all have them blocked. */
@@ -102,10 +108,19 @@ static int boot(struct options *options, int argc, char **argv)
 		mp_shutdown();
 		return EXIT_NOTHING;
 	}
-	printf("booted; socket %s\n", path);
+	if (mount) {
+		child = mount_child_start(path, mount);
+		if (child < 0) {
+			mp_serve_stop();
+			mp_shutdown();
+			return EXIT_NOTHING;
+		}
+	}
+	printf("booted; socket %s%s%s\n", path, mount ? "; mounted at " : "", mount ? mount : "");
 	fflush(stdout);
 	while (sigwait(&signals, &signal))
 		;
+	mount_child_stop(child);
 	mp_serve_stop();
 	ret = mp_shutdown();
 	if (ret < 0)
@@ -114,10 +129,11 @@ static int boot(struct options *options, int argc, char **argv)
 }
 
 const struct verb verb_boot = {
-	"boot", "[--config FILE | --from DIR] [--set STATEMENT]...", "a machine of its own, until SIGTERM",
+	"boot", "[--config FILE | --from DIR] [--set STATEMENT]... [--mount DIR]", "a machine of its own, until SIGTERM",
 	"  --config FILE    its description (see mp_boot(3))\n"
 	"  --from DIR       like the machine whose sys/devices/system/memory lies below DIR; / is this host\n"
 	"  --set STATEMENT  a line of a description: --set 'contract = linux-6.1', --set 'offline 8G 4G node 1'\n"
+	"  --mount DIR      shows its tree at DIR: DIR/sys/devices/system/memory, ... (see mount)\n"
 	"Without any of them: 1 GiB of memory online on node 0, 1 GiB offline on node 1.\n"
 	"Prints the path of its socket when it runs. Ctrl-C or SIGTERM ends it.\n",
 	boot,

@@ -79,8 +79,8 @@ static int connect_to(const char *path)
 	return fd;
 }
 
-/* The only machine of this user; several: a message with their names. */
-static int find_machine(void)
+/* The only machine of this user, its path into `result`; several: a message with their names. */
+static int find_machine(char *result)
 {
 	const char *directory = socket_directory(false);
 	char path[360], found[4][360];
@@ -95,6 +95,8 @@ static int find_machine(void)
 			continue;
 		if (count < 4)
 			memcpy(found[count], path, sizeof(path));
+		if (!count)
+			memcpy(result, path, sizeof(path));
 		if (count++)
 			close(one);
 		else
@@ -136,20 +138,38 @@ static void lost(void)
 	exit(EXIT_NOTHING);
 }
 
-void client_connect(const struct options *options)
+/* The socket of the machine that is meant; *fd a connection, which the caller has to look at. */
+static const char *find_socket(const struct options *options, int *fd)
 {
+	static char found[360];
 	const char *path = options->socket ? options->socket : getenv("MEMPLUG_SOCKET");
-	struct mp_packet hello;
 
-	connection = path ? connect_to(path) : find_machine();
-	if (connection < 0) {
+	*fd = path ? connect_to(path) : find_machine(found);
+	if (*fd < 0) {
 		if (path)
-			complain("%s: no machine answers there: %s", path, strerror(-connection));
+			complain("%s: no machine answers there: %s", path, strerror(-*fd));
 		exit(EXIT_NOTHING);
 	}
+	return path ? path : found;
+}
+
+const char *client_find(const struct options *options)
+{
+	int fd;
+	const char *path = find_socket(options, &fd);
+
+	close(fd);
+	return path;
+}
+
+void client_connect(const struct options *options)
+{
+	const char *path = find_socket(options, &connection);
+	struct mp_packet hello;
+
 	if (!receive(&hello) || hello.op != MP_PACKET_HELLO) {
 		complain("%s: refused: only its owner and root may speak to a machine",
-			 path ? path : "the machine");
+			 path);
 		exit(EXIT_NOTHING);
 	}
 	if (hello.value != MP_PACKET_VERSION) {

@@ -9,6 +9,7 @@
 
 static const struct verb *const verbs[] = {
 	&verb_boot, &verb_ls, &verb_show, &verb_online, &verb_offline, &verb_why, &verb_watch,
+	&verb_mount,
 };
 
 static void help(FILE *out)

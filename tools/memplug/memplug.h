@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <memplug/serve.h>
 #include <memplug/tree.h>
 
@@ -22,6 +23,8 @@ struct options {
 
 /* Where machines of this user put their sockets; made if `make`. NULL with a message. */
 const char *socket_directory(bool make);
+/* The socket of the machine that is meant; when none answers the command ends with a message. */
+const char *client_find(const struct options *options);
 /* The connection; one that cannot be made ends the command with a message. */
 void client_connect(const struct options *options);
 /* One request and its answer, whose payload is `data` (`size` bytes and a NUL) until the next call. */
@@ -38,6 +41,13 @@ extern size_t client_size;
 
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* ---- mount_child.c ---- */
+
+/* Mounts what is served at `socket`; -1 with a message. */
+pid_t mount_child_start(const char *socket, const char *directory);
+/* Unmounts. Accepts -1. */
+void mount_child_stop(pid_t pid);
+
 /* ---- the verbs: argc and argv begin with the verb; the exit code ---- */
 
 struct verb {
@@ -48,7 +58,7 @@ struct verb {
 	int (*run)(struct options *options, int argc, char **argv);
 };
 extern const struct verb verb_boot, verb_ls, verb_show, verb_online, verb_offline, verb_why,
-	verb_watch;
+	verb_watch, verb_mount;
 
 /* A line of /memplug/blocks. */
 struct block {

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+/* `memplug mount`: a machine's tree as a file system, until SIGTERM, Ctrl-C or unmounting. */
+#include "mount.h"
+#include "../memplug.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_THREADS 8
+
+/* A mount whose process was killed answers ENOTCONN until it is taken away. */
+static bool usable(const char *directory)
+{
+	struct stat st;
+
+	if (stat(directory, &st) && errno == ENOTCONN) {
+		if (umount2(directory, MNT_DETACH)) {
+			complain("%s: a mount whose process has died lies there: `umount -l %s`",
+				 directory, directory);
+			return false;
+		}
+		complain("%s: unmounted what a killed process had left there", directory);
+	}
+	if (stat(directory, &st)) {
+		complain("%s: %s", directory, strerror(errno));
+		return false;
+	}
+	if (!S_ISDIR(st.st_mode))
+		complain("%s: not a directory", directory);
+	return S_ISDIR(st.st_mode);
+}
+
+static struct fuse_session *new_session(const char *socket)
+{
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	struct fuse_session *session = NULL;
+	char option[160];
+
+	/* "," and "\" would end or change the option. */
+	snprintf(option, sizeof(option), "-ofsname=%s", strpbrk(socket, ",\\") ? "memplug" : socket);
+	if (!fuse_opt_add_arg(&args, "memplug") && !fuse_opt_add_arg(&args, option) &&
+	    !fuse_opt_add_arg(&args, "-osubtype=memplug,default_permissions,nosuid,nodev,noexec") &&
+	    (geteuid() || !fuse_opt_add_arg(&args, "-oallow_other")))
+		session = fuse_session_new(&args, &mount_ops, sizeof(mount_ops), NULL);
+	fuse_opt_free_args(&args);
+	return session;
+}
+
+static int serve(struct fuse_session *session)
+{
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	int ret;
+
+	fuse_loop_cfg_set_max_threads(config, MAX_THREADS);
+	fuse_loop_cfg_set_clone_fd(config, 0);
+	ret = fuse_session_loop_mt(session, config);
+	fuse_loop_cfg_destroy(config);
+	return ret;
+}
+
+static int mount_at(const char *socket, const char *directory)
+{
+	struct fuse_session *session;
+	int fd, ret = EXIT_NOTHING;
+
+	link_set_path(socket);
+	fd = link_connect();
+	if (fd < 0) {
+		complain("%s: no machine answers there", socket);
+		return ret;
+	}
+	close(fd);
+	if (!usable(directory))
+		return ret;
+	session = new_session(socket);
+	if (!session || fuse_set_signal_handlers(session))
+		goto session;
+	/* It says itself what is wrong. */
+	if (fuse_session_mount(session, directory))
+		goto handlers;
+	printf("mounted %s at %s\n", socket, directory);
+	fflush(stdout);
+	ret = serve(session) < 0 ? EXIT_NOTHING : EXIT_DONE;
+	fuse_session_unmount(session);
+handlers:
+	fuse_remove_signal_handlers(session);
+session:
+	if (session)
+		fuse_session_destroy(session);
+	return ret;
+}
+
+static int mount_verb(struct options *options, int argc, char **argv)
+{
+	static const struct option longs[] = { { "die-with-parent", no_argument, NULL, 'd' }, { 0 } };
+	const char *socket;
+	int c;
+
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "+", longs, NULL)) != -1) {
+		if (c != 'd')
+			return EXIT_USAGE;
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+	}
+	if (argc - optind < 1 || argc - optind > 2) {
+		complain("which directory? `memplug mount --help`");
+		return EXIT_USAGE;
+	}
+	if (argc - optind == 2)
+		options->socket = argv[optind++];
+	socket = client_find(options);
+	return mount_at(socket, argv[optind]);
+}
+
+const struct verb verb_mount = {
+	"mount", "[--die-with-parent] [SOCKET] DIR", "the machine's tree as a file system",
+	"Shows the tree of a machine at DIR, as /sys, /proc and debugfs show a kernel's: DIR/sys/devices/system/memory, ...\n"
+	"Ctrl-C, SIGTERM or `umount DIR` ends it. As root all users see it. When the machine ends, files answer\n"
+	"\"Transport endpoint is not connected\" until one runs at the same socket again.\n"
+	"  --die-with-parent  ends with the program that started it\n",
+	mount_verb,
+};

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the parts of the mount share. A request of the kernel becomes one of the
+ * socket's: what is answered at once on one of a few connections that a thread
+ * takes for the call (link.c), what may wait on one of its own, so that no
+ * thread waits with it (waiting.c).
+ */
+#ifndef MEMPLUG_FUSE_MOUNT_H
+#define MEMPLUG_FUSE_MOUNT_H
+
+#define FUSE_USE_VERSION 312
+#include <fuse_lowlevel.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <memplug/serve.h>
+#include <memplug/tree.h>
+
+/* ---- link.c: connections for calls that are answered at once ---- */
+
+struct link {
+	struct link *next;
+	int fd;
+	uint32_t last_id;
+	/* The answer to the last call. */
+	uint16_t flags;
+	size_t size;
+	char *data; /* `size` bytes and a NUL */
+	char packet[MP_PACKET_MAX + 1];
+};
+
+/* Where the machine is served. */
+void link_set_path(const char *path);
+/* A new connection, greeted; or -errno: -ENOTCONN when no machine answers. */
+int link_connect(void);
+/* A connection for this thread alone until link_put(), or NULL: no machine (-ENOTCONN). */
+struct link *link_get(void);
+void link_put(struct link *link);
+/* One request and its answer's value; -ENOTCONN: the machine is gone. */
+int64_t link_call(struct link *link, enum mp_packet_op op, int64_t value, const char *path);
+/* A packet of `size` bytes in `packet`; its size, or 0: it does not fit. */
+size_t link_packet(char *packet, size_t room, const struct mp_packet *head, const char *path,
+		   const void *data, size_t count);
+
+/* ---- waiting.c: requests that may wait for an operation ---- */
+
+struct waiting;
+/* Ends the request towards the kernel. */
+typedef void waiting_fn(struct waiting *waiting, int64_t value, const char *data, size_t size);
+
+struct waiting {
+	struct waiting *next;
+	fuse_req_t req;
+	waiting_fn *done;
+	void *context;
+	pid_t tid;	/* who waits */
+	uint32_t id;	/* of the packet */
+	bool interrupted, cancelled;
+	bool parked;	/* the machine had no room for it: it is sent again */
+	size_t size;
+	char packet[sizeof(struct mp_packet) + 512 + MP_ATTR_SIZE];
+};
+
+/* Sends the request; `done` is called once, perhaps before this returns. */
+void waiting_start(fuse_req_t req, enum mp_packet_op op, int64_t value, const char *path,
+		   const void *data, size_t count, waiting_fn *done, void *context);
+
+/* ---- signals.c: who is interrupted ---- */
+
+/* A signal is pending that ends this thread (MAP-2). */
+bool signal_is_fatal(pid_t tid);
+
+/* ---- nodes.c: what the kernel knows by number ---- */
+
+struct node {
+	struct node *next;	/* of the same hash */
+	uint64_t lookups;	/* the kernel's, and one for each handle */
+	uint32_t hash;
+	char path[];
+};
+
+struct node *node_of(fuse_ino_t ino);
+fuse_ino_t node_ino(const struct node *node);
+/* The node of a path, one lookup more; NULL without memory. */
+struct node *node_look_up(const char *path);
+void node_forget(struct node *node, uint64_t lookups);
+/* "PATH/NAME" into `path` of 512 bytes; false: too long. */
+bool node_child_path(const struct node *node, const char *name, char *path);
+
+/* ---- ops.c, files.c, directories.c ---- */
+
+extern const struct fuse_lowlevel_ops mount_ops;
+void fill_attr(struct stat *st, const char *path, const struct mp_packet_entry *entry);
+/* One entry of a LIST or STAT at `at`; behind it, or NULL: it is cut. */
+const char *entry_parse(const char *at, const char *end, struct mp_packet_entry *entry,
+			const char **name, const char **target);
+
+void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
+void file_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
+		struct fuse_file_info *fi);
+void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+
+void directory_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void directory_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		    struct fuse_file_info *fi);
+void directory_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+
+#endif

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the kernel asks of the mount about names: looking up, attributes, links;
+ * and what sysfs refuses. No state.
+ */
+#include "mount.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+const char *entry_parse(const char *at, const char *end, struct mp_packet_entry *entry,
+			const char **name, const char **target)
+{
+	const char *parts[2];
+	int i;
+
+	if (end - at < (ptrdiff_t)sizeof(*entry))
+		return NULL;
+	memcpy(entry, at, sizeof(*entry));
+	at += sizeof(*entry);
+	for (i = 0; i < 2; i++) {
+		parts[i] = at;
+		at = memchr(at, '\0', (size_t)(end - at));
+		if (!at++)
+			return NULL;
+	}
+	*name = parts[0];
+	*target = parts[1];
+	return at;
+}
+
+static ino_t path_ino(const char *path)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	while (*path)
+		hash = (hash ^ (unsigned char)*path++) * 0x100000001b3u;
+	return hash | 2; /* neither 0 nor the root's */
+}
+
+void fill_attr(struct stat *st, const char *path, const struct mp_packet_entry *entry)
+{
+	static const mode_t types[] = { [MP_ENTRY_FILE] = S_IFREG, [MP_ENTRY_DIR] = S_IFDIR,
+					[MP_ENTRY_LINK] = S_IFLNK };
+	static time_t begin;
+
+	if (!begin)
+		begin = time(NULL);
+	memset(st, 0, sizeof(*st));
+	st->st_ino = path[1] ? path_ino(path) : FUSE_ROOT_ID;
+	st->st_mode = types[entry->type <= MP_ENTRY_LINK ? entry->type : 0] | (entry->mode & 07777);
+	/* Not counted for directories, which 1 says. */
+	st->st_nlink = 1;
+	st->st_size = entry->size;
+	st->st_blksize = 4096;
+	st->st_atime = st->st_mtime = st->st_ctime = begin;
+}
+
+/* The entry of a path; 0 or -errno. The link's data has it until it is put. */
+static int stat_path(struct link *link, const char *path, struct mp_packet_entry *entry,
+		     const char **target)
+{
+	const char *name;
+	int64_t ret = link ? link_call(link, MP_PACKET_STAT, 0, path) : -ENOTCONN;
+
+	if (!ret && !entry_parse(link->data, link->data + link->size, entry, &name, target))
+		ret = -EIO;
+	return (int)ret;
+}
+
+static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fuse_entry_param param = { 0 };
+	struct mp_packet_entry entry;
+	const char *target;
+	char path[512];
+	struct node *node;
+	struct link *link;
+	int ret;
+
+	if (!node_child_path(node_of(parent), name, path)) {
+		fuse_reply_err(req, ENAMETOOLONG);
+		return;
+	}
+	link = link_get();
+	ret = stat_path(link, path, &entry, &target);
+	if (link)
+		link_put(link);
+	node = ret ? NULL : node_look_up(path);
+	if (!ret && !node)
+		ret = -ENOMEM;
+	if (ret) {
+		fuse_reply_err(req, -ret);
+		return;
+	}
+	param.ino = node_ino(node);
+	fill_attr(&param.attr, path, &entry);
+	if (fuse_reply_entry(req, &param) == -ENOENT)
+		node_forget(node, 1);
+}
+
+static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t lookups)
+{
+	node_forget(node_of(ino), lookups);
+	fuse_reply_none(req);
+}
+
+static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		node_forget(node_of(forgets[i].ino), forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
+static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	const char *path = node_of(ino)->path, *target;
+	struct link *link = link_get();
+	struct mp_packet_entry entry;
+	struct stat st;
+	int ret = stat_path(link, path, &entry, &target);
+
+	(void)fi;
+	if (link)
+		link_put(link);
+	if (ret) {
+		fuse_reply_err(req, -ret);
+		return;
+	}
+	fill_attr(&st, path, &entry);
+	fuse_reply_attr(req, &st, 0);
+}
+
+/* Truncating is accepted and has no effect (SYSFS-3). */
+static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int which,
+		       struct fuse_file_info *fi)
+{
+	(void)attr;
+	(void)which;
+	op_getattr(req, ino, fi);
+}
+
+static void op_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	struct link *link = link_get();
+	struct mp_packet_entry entry;
+	const char *target;
+	int ret = stat_path(link, node_of(ino)->path, &entry, &target);
+
+	if (!ret && entry.type != MP_ENTRY_LINK)
+		ret = -EINVAL;
+	if (ret)
+		fuse_reply_err(req, -ret);
+	else
+		fuse_reply_readlink(req, target);
+	if (link)
+		link_put(link);
+}
+
+static void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct statvfs statvfs = { .f_bsize = 4096, .f_frsize = 4096, .f_namemax = 63 };
+
+	(void)ino;
+	fuse_reply_statfs(req, &statvfs);
+}
+
+/* ---- nothing is made or removed by name, with the errno of sysfs ---- */
+
+static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		      struct fuse_file_info *fi)
+{
+	(void)parent, (void)name, (void)mode, (void)fi;
+	fuse_reply_err(req, EACCES);
+}
+
+static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t dev)
+{
+	(void)parent, (void)name, (void)mode, (void)dev;
+	fuse_reply_err(req, EPERM);
+}
+
+static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	(void)parent, (void)name, (void)mode;
+	fuse_reply_err(req, EPERM);
+}
+
+static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	(void)parent, (void)name;
+	fuse_reply_err(req, EPERM);
+}
+
+static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+	(void)target, (void)parent, (void)name;
+	fuse_reply_err(req, EPERM);
+}
+
+static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	(void)ino, (void)parent, (void)name;
+	fuse_reply_err(req, EPERM);
+}
+
+static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t to,
+		      const char *new_name, unsigned int flags)
+{
+	(void)parent, (void)name, (void)to, (void)new_name, (void)flags;
+	fuse_reply_err(req, EPERM);
+}
+
+static void op_init(void *data, struct fuse_conn_info *connection)
+{
+	(void)data;
+	/* O_TRUNC would set the size to 0 behind our back, and a writer would lock others out. */
+	connection->want &= ~(unsigned int)FUSE_CAP_ATOMIC_O_TRUNC;
+}
+
+const struct fuse_lowlevel_ops mount_ops = {
+	.init = op_init,
+	.lookup = op_lookup,
+	.forget = op_forget,
+	.forget_multi = op_forget_multi,
+	.getattr = op_getattr,
+	.setattr = op_setattr,
+	.readlink = op_readlink,
+	.statfs = op_statfs,
+	.create = op_create,
+	.mknod = op_mknod,
+	.mkdir = op_mkdir,
+	.unlink = op_unlink,
+	.rmdir = op_unlink,
+	.symlink = op_symlink,
+	.link = op_link,
+	.rename = op_rename,
+	.open = file_open,
+	.read = file_read,
+	.write = file_write,
+	.release = file_release,
+	.opendir = directory_open,
+	.readdir = directory_read,
+	.releasedir = directory_release,
+};
