@@ -83,6 +83,14 @@ bool tree_read_waits(const char *path)
 	return waits;
 }
 
+/* mp_cancel() ends the waiting for device_hotplug_lock, too (MAP-2); from here on it knows the thread. */
+static bool cancelled(void)
+{
+	struct sync_thread *self = sync_self();
+
+	return self && __atomic_exchange_n(&self->cancel, 0, __ATOMIC_ACQ_REL);
+}
+
 ssize_t mp_read(const char *path, char *buf, size_t size)
 {
 	const struct tree_attr *attr;
@@ -93,11 +101,15 @@ ssize_t mp_read(const char *path, char *buf, size_t size)
 
 	if (!buf && size)
 		return -EINVAL;
-	error = enter_file(path, READABLE, &active, &attr);
-	if (error)
-		return error;
-	len = show(active.dir, attr, page, &heap);
-	tree_leave(&active);
+	do {
+		error = enter_file(path, READABLE, &active, &attr);
+		if (error)
+			return error;
+		len = show(active.dir, attr, page, &heap);
+		tree_leave(&active);
+	} while (len == -ERESTARTNOINTR && !cancelled());
+	if (len == -ERESTARTNOINTR)
+		len = -EINTR;
 	if (len >= 0) {
 		if ((size_t)len < size)
 			buf[len] = '\0';
@@ -125,14 +137,6 @@ static ssize_t store(struct mp_dir *dir, const struct tree_attr *attr, const cha
 		     size_t count)
 {
 	return attr->store ? attr->store(dir->owner, attr, text, count) : -EIO;
-}
-
-/* mp_cancel() ends the waiting for device_hotplug_lock, too (MAP-2). */
-static bool cancelled(void)
-{
-	struct sync_thread *self = sync_self_or_null();
-
-	return self && __atomic_exchange_n(&self->cancel, 0, __ATOMIC_ACQ_REL);
 }
 
 ssize_t mp_write(const char *path, const char *buf, size_t count)
@@ -231,7 +235,7 @@ static int generate(struct mp_file *file)
 ssize_t mp_file_read(struct mp_file *file, char *buf, size_t count, off_t offset)
 {
 	struct tree_active active;
-	ssize_t done = 0;
+	ssize_t done;
 
 	if (!file || (!buf && count))
 		return -EINVAL;
@@ -240,13 +244,16 @@ ssize_t mp_file_read(struct mp_file *file, char *buf, size_t count, off_t offset
 	if (offset < 0)
 		return -EINVAL;
 	mutex_lock(&file->lock);
-	if (!enter_open_file(file, &active)) {
-		mutex_unlock(&file->lock);
-		return -ENODEV;
-	}
-	if (!offset || !file->text)
-		done = generate(file);
-	tree_leave(&active);
+	do {
+		if (!enter_open_file(file, &active)) {
+			mutex_unlock(&file->lock);
+			return -ENODEV;
+		}
+		done = !offset || !file->text ? generate(file) : 0;
+		tree_leave(&active);
+	} while (done == -ERESTARTNOINTR && !cancelled());
+	if (done == -ERESTARTNOINTR)
+		done = -EINTR;
 	if (!done && file->text && (size_t)offset < file->len) {
 		done = (ssize_t)(file->len - (size_t)offset);
 		if ((size_t)done > count)

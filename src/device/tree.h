@@ -27,7 +27,8 @@ struct mp_dir;
 struct tree_attr {
 	const char *name;
 	unsigned short mode;
-	/* Into one page; length or -errno. `attr` lets one function serve several files. */
+	/* Into one page; length or -errno (-ERESTARTNOINTR restarts, also show_long). `attr` lets one
+	 * function serve several files. */
 	ssize_t (*show)(void *owner, const struct tree_attr *attr, char *buf);
 	/* NUL-terminated behind count (<= 4096) bytes; count, or -errno; -ERESTARTNOINTR restarts. */
 	ssize_t (*store)(void *owner, const struct tree_attr *attr, const char *buf, size_t count);

@@ -50,6 +50,7 @@ static void reset_after_fork(void)
 	memset(node_states, 0, sizeof(nodemask_t) * NR_NODE_STATES);
 	inject_tree_forget();
 	params_forget();
+	own_plug_forget();
 	memory_dev_forget();
 	cpu_dev_forget();
 	slots_forget();

@@ -216,16 +216,24 @@ static void check_cpus(struct checker *check)
 	}
 }
 
+int plug_check(void (*say)(const char *text, void *arg), void *arg)
+{
+	struct checker check = { say, arg, 0 };
+
+	check.found += page_check(check.say, check.arg);
+	for_each_memory_block(&check, check_block);
+	check_nodes(&check);
+	check_cpus(&check);
+	return check.found;
+}
+
 int mp_check(void (*say)(const char *text, void *arg), void *arg)
 {
 	struct checker check = { say ? say : say_log, arg, 0 };
 
 	if (!machine_booted)
 		return 0;
-	check.found += page_check(check.say, check.arg);
-	for_each_memory_block(&check, check_block);
-	check_nodes(&check);
-	check_cpus(&check);
+	check.found = plug_check(check.say, check.arg);
 	if (mp_mem_hotplug_lock.block || device_hotplug_lock_held())
 		found(&check, "a hotplug lock is held between operations");
 	return check.found;

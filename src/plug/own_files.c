@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * What memplug shows beside Linux's names, in /memplug: all blocks in one
- * file, the last refusals, the statistics, the injector. Texts are made at each read, without a lock
- * that an operation holds. State: none but the directory.
+ * file, the last refusals, the statistics, the injector, the checker. Texts are made at each read;
+ * but for the checker without a lock that an operation holds. State: none but the directory.
  */
 #include <inttypes.h>
 #include <memplug/machine.h>
@@ -10,7 +10,9 @@
 #include "block/block.h"
 #include "device/text.h"
 #include "device/tree.h"
+#include "os/os.h"
 #include "page/page.h"
+#include "plug/plug.h"
 #include "plug/plug_files.h"
 
 static struct mp_dir *own_dir;
@@ -92,14 +94,54 @@ static ssize_t statistics_show(void *owner, const struct tree_attr *attr, char *
 	return ret ? ret : at;
 }
 
+/* ---- the checker ---- */
+
+#define CHECK_TRIES 20
+#define CHECK_PAUSE_NS 1000000u
+
+static void say_line(const char *line, void *arg)
+{
+	text_printf(arg, "%s\n", line);
+}
+
+/*
+ * No operation runs meanwhile, but pages come and go: what is seen half-way
+ * through is no inconsistency, so only what stays is told.
+ */
+static ssize_t check_show(void *owner, const struct tree_attr *attr, char **buf)
+{
+	struct text text = { 0 };
+	int found, tries, ret;
+
+	(void)owner;
+	(void)attr;
+	ret = lock_device_hotplug_sysfs();
+	if (ret)
+		return ret;
+	for (tries = 1;; tries++) {
+		found = plug_check(say_line, &text);
+		if (!found || tries == CHECK_TRIES)
+			break;
+		os_free(text.start);
+		text = (struct text){ 0 };
+		os_sleep_ns(CHECK_PAUSE_NS);
+	}
+	unlock_device_hotplug();
+	text_printf(&text, "%d inconsistencies\n", found);
+	return text_take(&text, buf);
+}
+
 static const struct tree_attr blocks_attr = { .name = "blocks", .mode = 0444,
 					      .show_long = blocks_show };
 static const struct tree_attr reasons_attr = { .name = "reasons", .mode = 0444,
 					       .show_long = reasons_show };
 static const struct tree_attr statistics_attr = { .name = "statistics", .mode = 0444,
 						  .show = statistics_show };
-static const struct tree_attr *const own_attrs[] = { &blocks_attr, &reasons_attr,
-						     &statistics_attr, &inject_module_attr, NULL };
+static const struct tree_attr check_attr = { .name = "check", .mode = 0444, .waits = true,
+					     .show_long = check_show };
+static const struct tree_attr *const own_attrs[] = { &own_add_attr, &blocks_attr, &check_attr,
+						     &inject_module_attr, &reasons_attr,
+						     &own_remove_attr, &statistics_attr, NULL };
 
 int own_files_register(void)
 {

@@ -18,6 +18,10 @@ int plug_need_machine(void);
 int plug_online_node(int nid, bool set_online);
 /* remove_memory() under device_hotplug_lock: 0 or -errno, nothing fatal. */
 int plug_remove(u64 start, u64 size);
+/* offline_and_remove_memory() of whole blocks under device_hotplug_lock. */
+int plug_offline_and_remove(u64 start, u64 size);
+/* mp_check() beside an operation that has not begun: the caller holds device_hotplug_lock. */
+int plug_check(void (*say)(const char *text, void *arg), void *arg);
 /* The machine was (or is about to be) there in this process; reset in a fork child. */
 extern bool machine_booted;
 u64 machine_max_phys(void);

@@ -7,6 +7,8 @@
 #ifndef MEMPLUG_PLUG_PLUG_FILES_H
 #define MEMPLUG_PLUG_PLUG_FILES_H
 
+#include "device/tree.h"
+
 /* /proc/{buddyinfo,iomem,meminfo,pagetypeinfo,vmstat,zoneinfo} */
 int proc_register(void);
 void proc_unregister(void);
@@ -30,5 +32,9 @@ void firmware_map_unregister(void);
 /* /memplug */
 int own_files_register(void);
 void own_files_unregister(void);
+/* Its files `add` and `remove` (own_plug.c). */
+extern const struct tree_attr own_add_attr, own_remove_attr;
+/* In a fork child: nothing was refused. */
+void own_plug_forget(void);
 
 #endif

@@ -200,10 +200,35 @@ static int online_block_again(struct memory_block *mem, void *arg)
 	return 0;
 }
 
+int plug_offline_and_remove(u64 start, u64 size)
+{
+	u64 block = memory_block_size_bytes();
+	struct walk_back back = { .was = os_alloc(size / block), .first = start / block };
+	int ret;
+
+	reason_begin("offline+remove", -1);
+	if (!back.was) {
+		ret = reason_set(MP_REASON_NO_MEMORY, -ENOMEM, "heap",
+				 "offline and remove refused: no memory for bookkeeping");
+		goto out;
+	}
+	ret = walk_memory_blocks(start, size, &back, offline_block);
+	if (!ret)
+		ret = plug_remove(start, size);
+	if (ret) {
+		event_ignore_late_veto(true);
+		walk_memory_blocks(start, size, &back, online_block_again);
+		event_ignore_late_veto(false);
+	}
+	os_free(back.was);
+out:
+	reason_end();
+	return ret;
+}
+
 int offline_and_remove_memory(u64 start, u64 size)
 {
 	u64 block = memory_block_size_bytes();
-	struct walk_back back;
 	int ret;
 
 	if (!plug_allowed("offline_and_remove_memory", __builtin_return_address(0)))
@@ -218,24 +243,9 @@ int offline_and_remove_memory(u64 start, u64 size)
 				 (unsigned long long)start, (unsigned long long)size);
 		goto out;
 	}
-	back.first = start / block;
-	back.was = os_alloc(size / block);
-	if (!back.was) {
-		ret = reason_set(MP_REASON_NO_MEMORY, -ENOMEM, "heap",
-				 "offline and remove refused: no memory for bookkeeping");
-		goto out;
-	}
 	lock_device_hotplug();
-	ret = walk_memory_blocks(start, size, &back, offline_block);
-	if (!ret)
-		ret = plug_remove(start, size);
-	if (ret) {
-		event_ignore_late_veto(true);
-		walk_memory_blocks(start, size, &back, online_block_again);
-		event_ignore_late_veto(false);
-	}
+	ret = plug_offline_and_remove(start, size);
 	unlock_device_hotplug();
-	os_free(back.was);
 out:
 	reason_end();
 	return ret;

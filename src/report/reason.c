@@ -19,15 +19,20 @@ static __thread struct {
 	bool fresh;    /* the latest reason_set() was the one that counts */
 	bool any;      /* last is filled in */
 	const char *operation;
-	long block;
+	long block, outer_block;
 	u64 since_ns;
 	struct mp_reason last;
 } self;
 
 void reason_begin(const char *operation, long block)
 {
-	if (self.depth++)
+	if (self.depth++) {
+		/* An operation on many blocks has come to one of them. */
+		if (self.outer_block < 0)
+			self.block = block;
 		return;
+	}
+	self.outer_block = block;
 	self.operation = operation;
 	self.block = block;
 	self.since_ns = os_now_ns();
@@ -37,8 +42,8 @@ void reason_begin(const char *operation, long block)
 
 void reason_end(void)
 {
-	if (self.depth)
-		self.depth--;
+	if (self.depth && --self.depth == 1)
+		self.block = self.outer_block;
 }
 
 bool reason_is_set(void)

@@ -30,7 +30,8 @@ void ring_record(enum mp_ring_type type, s64 a, s64 b, s64 c, const char *name);
 /* In a fork child: its thread has another id. Called by the sync layer. */
 void ring_at_fork_child(void);
 
-/* Begins an operation of this thread: later reason_set() calls refer to it. Nests: the outer wins. */
+/* Begins an operation of this thread: later reason_set() calls refer to it. Nests: the outer wins,
+ * but for its block, when it has none (-1). */
 void reason_begin(const char *operation, long block);
 void reason_end(void);
 /* Has this operation already got a reason? (The place that refuses first fills it in.) */

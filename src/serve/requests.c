@@ -4,6 +4,7 @@
  * which they came. A fixed table; requests.lock guards it and what runs where.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -24,7 +25,6 @@ struct request {
 	unsigned int client;
 	bool orphan; /* nobody waits for the reply */
 	pthread_t worker;
-	char path[MAX_PATH];
 	size_t size;
 	char data[MP_ATTR_SIZE + 1];
 	struct reply reply;
@@ -59,29 +59,44 @@ static void wake_io(void)
 }
 
 /* Lock held. */
+static void forget_reply(struct request *r)
+{
+	mp_file_close(r->reply.file);
+	r->reply.file = NULL;
+	r->state = FREE;
+}
+
+/* Lock held. */
 static void finish(struct request *r, s64 value)
 {
 	r->reply.packet.value = value;
-	r->state = r->orphan ? FREE : DONE;
-	if (!r->orphan)
+	r->state = DONE;
+	if (r->orphan)
+		forget_reply(r);
+	else
 		wake_io();
 }
 
 /* Lock not held; the request is this thread's. */
 static s64 carry_out(struct request *r)
 {
+	struct reply *reply = &r->reply;
+	struct mp_file *file;
 	s64 value;
+	char more;
 
-	if (r->reply.packet.op == MP_PACKET_WRITE)
-		return mp_write(r->path, r->data, r->size);
-	value = mp_read(r->path, r->reply.data, sizeof(r->reply.data));
-	if (value > 0) {
-		s64 skip = min_t(s64, r->reply.packet.value, value);
-
-		value -= skip;
-		memmove(r->reply.data, r->reply.data + skip, (size_t)value);
-		r->reply.size = (u32)value;
-	}
+	if (reply->packet.op == MP_PACKET_WRITE)
+		return mp_write(reply->path, r->data, r->size);
+	value = mp_open(reply->path, O_RDONLY, &file);
+	if (value)
+		return value;
+	value = mp_file_read(file, reply->data, sizeof(reply->data), reply->packet.value);
+	reply->size = value > 0 ? (u32)value : 0;
+	reply->next = reply->packet.value + reply->size;
+	if (value > 0 && mp_file_read(file, &more, 1, reply->next) == 1)
+		reply->file = file;
+	else
+		mp_file_close(file);
 	return value;
 }
 
@@ -159,6 +174,9 @@ void requests_stop(void)
 	for (i = 0; i < requests.nr_workers; i++)
 		pthread_join(requests.worker[i], NULL);
 	requests.nr_workers = 0;
+	for (r = requests.at; r < requests.at + MAX_REQUESTS; r++)
+		if (r->state == DONE)
+			forget_reply(r);
 }
 
 int requests_add(unsigned int client, const struct mp_packet *packet, const char *path,
@@ -174,11 +192,12 @@ int requests_add(unsigned int client, const struct mp_packet *packet, const char
 		r->order = requests.next_order++;
 		r->client = client;
 		r->orphan = false;
-		snprintf(r->path, sizeof(r->path), "%s", path);
+		snprintf(r->reply.path, sizeof(r->reply.path), "%s", path);
 		r->size = min_t(size_t, size, MP_ATTR_SIZE);
 		memcpy(r->data, data, r->size);
 		r->reply.packet = *packet;
 		r->reply.size = 0;
+		r->reply.file = NULL;
 		r->state = QUEUED;
 		pthread_cond_signal(&requests.work);
 		ret = 0;
@@ -214,7 +233,7 @@ void requests_drop(unsigned int client)
 			continue;
 		r->orphan = true;
 		if (r->state == DONE)
-			r->state = FREE;
+			forget_reply(r);
 		else
 			cancel(r);
 	}
@@ -230,6 +249,7 @@ bool requests_done(unsigned int *client, struct reply *reply)
 	if (r) {
 		*client = r->client;
 		*reply = r->reply;
+		r->reply.file = NULL; /* the receiver's */
 		r->state = FREE;
 	}
 	pthread_mutex_unlock(&requests.lock);

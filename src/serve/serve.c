@@ -135,14 +135,20 @@ static void file_close(struct client *client)
 	client->file = NULL;
 }
 
+/* The text is there already, of the file that this client reads. */
+static bool goes_on(const struct client *client, const struct mp_packet *request, const char *path)
+{
+	return client->file && request->value && request->value == client->file_next &&
+	       !strcmp(path, client->file_path);
+}
+
 static void do_read(struct client *client, const struct mp_packet *request, const char *path)
 {
-	bool goes_on = client->file && request->value && request->value == client->file_next &&
-		       !strcmp(path, client->file_path), more = false;
+	bool more = false;
 	ssize_t n = 0;
 	char next;
 
-	if (!goes_on) {
+	if (!goes_on(client, request, path)) {
 		file_close(client);
 		n = mp_open(path, O_RDONLY, &client->file);
 		snprintf(client->file_path, sizeof(client->file_path), "%s", path);
@@ -287,7 +293,8 @@ static void do_packet(struct client *client, size_t size)
 		do_list(client, &request, path);
 	else if (request.op == MP_PACKET_STAT)
 		do_stat(client, &request, path);
-	else if (request.op == MP_PACKET_READ && !tree_read_waits(path))
+	else if (request.op == MP_PACKET_READ &&
+		 (goes_on(client, &request, path) || !tree_read_waits(path)))
 		do_read(client, &request, path);
 	else
 		ret = requests_add(number, &request, path, path + length + 1,
@@ -299,13 +306,25 @@ static void do_packet(struct client *client, size_t size)
 static void deliver_replies(void)
 {
 	static struct reply reply;
-	unsigned int client;
+	struct client *client;
+	unsigned int number;
 
-	while (requests_done(&client, &reply)) {
-		if (serve.client[client].fd < 0)
+	while (requests_done(&number, &reply)) {
+		client = &serve.client[number];
+		/* What a worker had to wait for is read on like any other text. */
+		if (reply.file && client->fd >= 0) {
+			file_close(client);
+			client->file = reply.file;
+			client->file_next = reply.next;
+			memcpy(client->file_path, reply.path, sizeof(client->file_path));
+		} else {
+			mp_file_close(reply.file);
+		}
+		if (client->fd < 0)
 			continue;
 		memcpy(serve.out + sizeof(struct mp_packet), reply.data, reply.size);
-		answer(&serve.client[client], &reply.packet, reply.packet.value, 0, reply.size);
+		answer(client, &reply.packet, reply.packet.value, reply.file ? MP_PACKET_MORE : 0,
+		       reply.size);
 	}
 }
 

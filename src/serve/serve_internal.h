@@ -16,6 +16,10 @@ struct reply {
 	struct mp_packet packet;
 	u32 size; /* of data */
 	char data[MP_ATTR_SIZE];
+	/* A text that goes on behind `next`, to be read on without waiting; the receiver closes it. */
+	struct mp_file *file;
+	s64 next;
+	char path[MAX_PATH];
 };
 
 /* Starts the threads; they write to the eventfd when something is done. 0 or -errno. */
