@@ -58,7 +58,8 @@ struct waiting {
 	pid_t tid;	/* who waits */
 	uint32_t id;	/* of the packet */
 	bool interrupted, cancelled;
-	bool parked;	/* the machine had no room for it: it is sent again */
+	bool parked;	/* not sent yet, or the machine had no room for it: it is sent again */
+	bool ready;	/* the kernel's word of a signal is asked for: from here on it may be answered */
 	size_t size;
 	char packet[sizeof(struct mp_packet) + 512 + MP_ATTR_SIZE];
 };

@@ -97,7 +97,7 @@ static void look_at_signals(void)
 		if (w->interrupted && !w->cancelled && signal_is_fatal(w->tid))
 			send_cancel(w);
 	for (at = &waiting.first; (w = *at);) {
-		if (w->cancelled && w->parked) {
+		if (w->cancelled && w->parked && w->ready) {
 			*at = w->next;
 			w->next = done;
 			done = w;
@@ -130,7 +130,7 @@ static void send_parked(void)
 	struct waiting *w;
 
 	for (w = waiting.first; w; w = w->next) {
-		if (w->parked && !w->cancelled) {
+		if (w->parked && w->ready && !w->cancelled) {
 			send_packet(w);
 			return;
 		}
@@ -269,7 +269,10 @@ void waiting_start(fuse_req_t req, enum mp_packet_op op, int64_t value, const ch
 	pthread_mutex_lock(&waiting.lock);
 	for (w = waiting.first; w && w->id != id; w = w->next)
 		;
-	if (w && w->parked && !w->cancelled)
-		send_packet(w);
+	if (w) {
+		w->ready = true;
+		if (!w->cancelled)
+			send_packet(w);
+	}
 	pthread_mutex_unlock(&waiting.lock);
 }
