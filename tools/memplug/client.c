@@ -22,6 +22,7 @@ static char packet[MP_PACKET_MAX + 1];
 static volatile sig_atomic_t interrupted;
 char *client_data = packet + sizeof(struct mp_packet);
 size_t client_size;
+int client_failure = EXIT_NOTHING;
 
 void complain(const char *format, ...)
 {
@@ -148,7 +149,7 @@ static const char *find_socket(const struct options *options, int *fd)
 	if (*fd < 0) {
 		if (path)
 			complain("%s: no machine answers there: %s", path, strerror(-*fd));
-		exit(EXIT_NOTHING);
+		exit(client_failure);
 	}
 	return path ? path : found;
 }
@@ -170,12 +171,12 @@ void client_connect(const struct options *options)
 	if (!receive(&hello) || hello.op != MP_PACKET_HELLO) {
 		complain("%s: refused: only its owner and root may speak to a machine",
 			 path);
-		exit(EXIT_NOTHING);
+		exit(client_failure);
 	}
 	if (hello.value != MP_PACKET_VERSION) {
 		complain("the machine speaks version %lld, this command %d", (long long)hello.value,
 			 MP_PACKET_VERSION);
-		exit(EXIT_NOTHING);
+		exit(client_failure);
 	}
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The command: its options, its verbs, its help. */
-#include "memplug.h"
+#include "ns.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 static const struct verb *const verbs[] = {
 	&verb_boot, &verb_ls, &verb_show, &verb_online, &verb_offline, &verb_why, &verb_watch,
-	&verb_mount,
+	&verb_mount, &verb_ns,
 };
 
 static void help(FILE *out)
@@ -42,7 +42,7 @@ static int run(const struct verb *verb, struct options *options, int argc, char 
 	int i;
 
 	for (i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--"))
+		if (!strcmp(argv[i], "--") || (verb == &verb_ns && argv[i][0] != '-'))
 			break;
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
 			verb_help(verb);
@@ -52,14 +52,30 @@ static int run(const struct verb *verb, struct options *options, int argc, char 
 	return verb->run(options, argc, argv);
 }
 
-/* Takes options that every verb has out of the arguments, wherever they stand before "--". 0: wrong. */
+static const struct verb *find_verb(const char *name)
+{
+	size_t v;
+
+	for (v = 0; v < sizeof(verbs) / sizeof(*verbs); v++)
+		if (!strcmp(name, verbs[v]->name))
+			return verbs[v];
+	return NULL;
+}
+
+/*
+ * Takes options that every verb has out of the arguments, wherever they stand before "--" or the command
+ * of `ns`. 0: wrong.
+ */
 static int common_options(struct options *options, int argc, char **argv)
 {
+	const struct verb *verb = NULL;
 	int i, kept = 1;
 
 	for (i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--"))
+		if (!strcmp(argv[i], "--") || (verb == &verb_ns && argv[i][0] != '-'))
 			break;
+		if (!verb)
+			verb = find_verb(argv[i]);
 		if (!strcmp(argv[i], "--socket")) {
 			if (++i == argc) {
 				complain("--socket needs a path");
@@ -83,8 +99,11 @@ static int common_options(struct options *options, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct options options = { 0 };
-	size_t v;
+	const struct verb *verb;
 
+	/* Said by scripts that `ns` makes. */
+	if (argc > 2 && !strcmp(argv[1], "--as"))
+		return ns_standin(argc - 2, argv + 2);
 	argc = common_options(&options, argc, argv);
 	if (argc < 2) {
 		if (argc == 1)
@@ -99,9 +118,9 @@ int main(int argc, char **argv)
 		printf("memplug %s\n", mp_version());
 		return EXIT_DONE;
 	}
-	for (v = 0; v < sizeof(verbs) / sizeof(*verbs); v++)
-		if (!strcmp(argv[1], verbs[v]->name))
-			return run(verbs[v], &options, argc - 1, argv + 1);
+	verb = find_verb(argv[1]);
+	if (verb)
+		return run(verb, &options, argc - 1, argv + 1);
 	complain("%s: no such %s; `memplug --help`", argv[1], argv[1][0] == '-' ? "option" : "verb");
 	return EXIT_USAGE;
 }

@@ -25,6 +25,8 @@ struct options {
 const char *socket_directory(bool make);
 /* The socket of the machine that is meant; when none answers the command ends with a message. */
 const char *client_find(const struct options *options);
+/* The exit code of a command that finds no machine. */
+extern int client_failure;
 /* The connection; one that cannot be made ends the command with a message. */
 void client_connect(const struct options *options);
 /* One request and its answer, whose payload is `data` (`size` bytes and a NUL) until the next call. */
@@ -58,7 +60,7 @@ struct verb {
 	int (*run)(struct options *options, int argc, char **argv);
 };
 extern const struct verb verb_boot, verb_ls, verb_show, verb_online, verb_offline, verb_why,
-	verb_watch, verb_mount;
+	verb_watch, verb_mount, verb_ns;
 
 /* A line of /memplug/blocks. */
 struct block {

@@ -30,7 +30,8 @@ pid_t mount_child_start(const char *socket, const char *directory)
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
 	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+	/* Out of the terminal's reach: Ctrl-C is for the one that started it. */
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	error = posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, argv, environ);
 	posix_spawnattr_destroy(&attributes);
