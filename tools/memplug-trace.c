@@ -23,29 +23,11 @@ static const char usage[] =
 
 static void show_text(const struct mp_ring_record *r, uint64_t start)
 {
-	printf("%8" PRIu64 " %12.3f ms  %7d  %-9s", r->seq, (double)(r->time_ns - start) / 1e6,
-	       r->tid, mp_ring_type_name(r->type));
-	switch (r->type) {
-	case MP_RING_EVENT:
-		printf(" %s pfn 0x%" PRIx64 " pages %" PRId64, mp_event_name((unsigned long)r->a),
-		       (uint64_t)r->b, r->c);
-		break;
-	case MP_RING_CALLBACK:
-		printf(" %s of %s answered 0x%" PRIx64 " after %.1f us", mp_event_name((unsigned long)r->a),
-		       r->name, (uint64_t)r->b, (double)r->c / 1e3);
-		break;
-	case MP_RING_LOCK_WAIT:
-		printf(" %s for %.1f us", r->name, (double)r->a / 1e3);
-		break;
-	case MP_RING_GIVE_BACK:
-		printf(" 0x%" PRIx64 " bytes %" PRId64 " in %.1f us", (uint64_t)r->a, r->b,
-		       (double)r->c / 1e3);
-		break;
-	default:
-		printf(" 0x%" PRIx64 " %" PRId64 " %" PRId64 "%s%s", (uint64_t)r->a, r->b, r->c,
-		       *r->name ? " " : "", r->name);
-	}
-	putchar('\n');
+	char text[192];
+
+	mp_ring_text(r, text, sizeof(text));
+	printf("%8" PRIu64 " %12.3f ms  %7d  %s\n", r->seq, (double)(r->time_ns - start) / 1e6, r->tid,
+	       text);
 }
 
 /* ---- Chrome-trace JSON ---- */

@@ -130,6 +130,7 @@ struct mp_stats {
 	uint64_t pages_migrated, pages_migrate_failed;
 	uint64_t bytes_given_back;
 	uint64_t late_vetoes;
+	uint64_t migrate_ns;		/* spent moving pages */
 };
 /* 0 or -ENXIO. */
 int mp_get_stats(struct mp_stats *stats);

@@ -6,6 +6,7 @@
  */
 #include <linux/memory.h>
 #include "hotplug/hotplug.h"
+#include "hotplug/timings.h"
 #include "notifier/chain.h"
 #include "report/report.h"
 #include "sync/lockorder.h"
@@ -83,12 +84,13 @@ void unregister_memory_notifier(struct notifier_block *nb)
 
 static void record_answer(struct notifier_block *nb, unsigned long val, int answer, u64 ns)
 {
-	char name[48];
+	char name[sizeof(((struct callback_timing *)0)->name)];
 
 	if (!ns)
 		return;
 	names_get(nb, (const void *)nb->notifier_call, name, sizeof(name));
 	ring_record(MP_RING_CALLBACK, (s64)val, answer, (s64)ns, name);
+	timings_record(val, name, answer, ns);
 }
 
 /* One traversal from `from`, chain locked by the caller. */
@@ -122,6 +124,21 @@ static void record_event(unsigned long action, const struct memory_notify *arg)
 {
 	ring_record(MP_RING_EVENT, (s64)action, (s64)arg->start_pfn, (s64)arg->nr_pages,
 		    mp_event_name(action));
+}
+
+void callbacks_for_each(void (*fn)(const char *name, int priority, void *arg), void *arg)
+{
+	struct notifier_block *nb;
+	char name[160];
+
+	if (refuse_in_callback("listing the callbacks", __builtin_return_address(0)))
+		return;
+	chain_lock(__builtin_return_address(0));
+	for (nb = memory_chain.head; nb; nb = nb->next) {
+		names_get(nb, (const void *)nb->notifier_call, name, sizeof(name));
+		fn(name, nb->priority, arg);
+	}
+	chain_unlock();
 }
 
 int memory_notify(unsigned long val, void *v)

@@ -104,6 +104,7 @@ struct hotplug_counters {
 	u64 online, online_failed, offline, offline_failed;
 	u64 add, add_failed, remove, remove_failed;
 	u64 pages_migrated, pages_migrate_failed, bytes_given_back, late_vetoes;
+	u64 migrate_ns; /* spent moving pages_migrated */
 };
 extern struct hotplug_counters hotplug_counters;
 

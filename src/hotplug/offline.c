@@ -7,6 +7,7 @@
  */
 #include "hotplug/hotplug.h"
 #include "hotplug/range.h"
+#include "os/os.h"
 #include "page/page.h"
 #include "report/report.h"
 
@@ -105,6 +106,7 @@ static int migrate_round(struct range_move *move, u64 *pause)
 	unsigned long end = move->pfn + move->nr_pages, failed = 0, moved;
 	struct scan_result scan;
 	struct interrupt_cause cause;
+	u64 began;
 	int ret;
 
 	for (;;) {
@@ -117,7 +119,10 @@ static int migrate_round(struct range_move *move, u64 *pause)
 					   "is logically offline and still referenced");
 		if (scan.candidate == ~0UL)
 			return 0;
+		began = os_now_ns();
 		moved = do_migrate_range(scan.candidate, end, &failed);
+		__atomic_fetch_add(&hotplug_counters.migrate_ns, os_now_ns() - began,
+				   __ATOMIC_RELAXED);
 		ring_record(MP_RING_MIGRATE, (s64)scan.candidate, (s64)moved, (s64)failed, NULL);
 		__atomic_fetch_add(&hotplug_counters.pages_migrated, moved, __ATOMIC_RELAXED);
 		__atomic_fetch_add(&hotplug_counters.pages_migrate_failed, failed,

@@ -184,6 +184,22 @@ unsigned long pages_not_free(unsigned long pfn, unsigned long end_pfn, unsigned 
 void page_describe(unsigned long pfn, char *holder, size_t holder_size, char *state,
 		   size_t state_size);
 
+/* ---- what is in a range (page/usage.c), in pages but for `isolated` ---- */
+
+struct range_usage {
+	unsigned long used;	 /* all of those below */
+	unsigned long movable;	 /* their owner lets them move */
+	unsigned long unmovable; /* their owner does not */
+	unsigned long reserved;
+	unsigned long offline;	 /* logically offline, and referenced */
+	unsigned long listed;	 /* free, in a thread's list */
+	unsigned long skipped;	 /* poisoned, or logically offline: as good as free */
+	unsigned long isolated;	 /* pageblocks that somebody works on */
+	unsigned long first;	 /* pfn of the first that would not go away, or ~0UL */
+};
+/* Online pages. Of the moment: nothing is locked. */
+void range_usage(unsigned long pfn, unsigned long end_pfn, struct range_usage *usage);
+
 /* Counters of /proc/vmstat (MIGR-13). Atomic. */
 extern unsigned long page_migrate_success, page_migrate_fail;
 extern long page_poisoned; /* HardwareCorrupted, in pages */

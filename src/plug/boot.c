@@ -12,6 +12,7 @@
 #include "device/tree.h"
 #include "hotplug/hotplug.h"
 #include "hotplug/pagemap.h"
+#include "hotplug/timings.h"
 #include "os/os.h"
 #include "page/page.h"
 #include "plug/boot_ram.h"
@@ -224,6 +225,7 @@ static void settings(const struct mp_desc *desc)
 	movable_node_enabled = desc->movable_node;
 	memset(&hotplug_counters, 0, sizeof(hotplug_counters));
 	block_reasons_init();
+	timings_reset();
 }
 
 enum boot_level { NOTHING, TREE, BACKING, PAGES, RAM, DEVICES };

@@ -81,6 +81,7 @@ int mp_get_stats(struct mp_stats *stats)
 		.pages_migrate_failed = get(&c->pages_migrate_failed),
 		.bytes_given_back = get(&c->bytes_given_back),
 		.late_vetoes = get(&c->late_vetoes),
+		.migrate_ns = get(&c->migrate_ns),
 	};
 	for_each_online_node(nid)
 		stats->pages_present += READ_ONCE(NODE_DATA(nid)->node_present_pages);

@@ -84,6 +84,7 @@ static ssize_t statistics_show(void *owner, const struct tree_attr *attr, char *
 		{ "pages_migrate_failed", stats.pages_migrate_failed },
 		{ "bytes_given_back", stats.bytes_given_back },
 		{ "late_vetoes", stats.late_vetoes },
+		{ "migrate_ns", stats.migrate_ns },
 	};
 	size_t i;
 
@@ -139,9 +140,10 @@ static const struct tree_attr statistics_attr = { .name = "statistics", .mode = 
 						  .show = statistics_show };
 static const struct tree_attr check_attr = { .name = "check", .mode = 0444, .waits = true,
 					     .show_long = check_show };
-static const struct tree_attr *const own_attrs[] = { &own_add_attr, &blocks_attr, &check_attr,
-						     &inject_module_attr, &reasons_attr,
-						     &own_remove_attr, &statistics_attr, NULL };
+static const struct tree_attr *const own_attrs[] = {
+	&own_add_attr, &blocks_attr, &own_callbacks_attr, &check_attr, &own_events_attr,
+	&inject_module_attr, &own_plan_attr, &reasons_attr, &own_remove_attr, &statistics_attr, NULL,
+};
 
 int own_files_register(void)
 {

@@ -34,6 +34,8 @@ int own_files_register(void);
 void own_files_unregister(void);
 /* Its files `add` and `remove` (own_plug.c). */
 extern const struct tree_attr own_add_attr, own_remove_attr;
+/* Its files `plan` (own_plan.c), `events` and `callbacks` (own_events.c). */
+extern const struct tree_attr own_plan_attr, own_events_attr, own_callbacks_attr;
 /* In a fork child: nothing was refused. */
 void own_plug_forget(void);
 
