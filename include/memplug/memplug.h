@@ -6,6 +6,7 @@
 #include <memplug/device_memory.h>
 #include <memplug/hooks.h>
 #include <memplug/machine.h>
+#include <memplug/map.h>
 #include <memplug/module.h>
 #include <memplug/reason.h>
 #include <memplug/ring.h>

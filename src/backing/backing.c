@@ -344,3 +344,39 @@ s64 backing_give_back(u64 start, u64 size)
 	}
 	return max_t(s64, bytes, 0);
 }
+
+/* ---- memory that programs have mapped ---- */
+
+int backing_use_for_maps(u64 start, u64 *granule)
+{
+	struct extent *extent;
+	int error = -EOPNOTSUPP;
+
+	mutex_lock(&backing.lock);
+	extent = extent_at(start);
+	if (extent && extent->start <= start && kind_of(extent)->movable) {
+		extent_use_for_maps(extent);
+		*granule = kind_of(extent)->granule;
+		error = 0;
+	}
+	mutex_unlock(&backing.lock);
+	return error;
+}
+
+int backing_hole(u64 start, u64 size)
+{
+	struct extent *extent;
+	s64 data = -EINVAL;
+	u64 offset = 0;
+
+	mutex_lock(&backing.lock);
+	extent = extent_at(start);
+	if (extent && extent->start <= start && extent->fd >= 0) {
+		offset = extent->base + start - extent->start;
+		data = os_next_data(extent->fd, offset);
+	}
+	mutex_unlock(&backing.lock);
+	if (data == -ENXIO)
+		return 1;
+	return data < 0 ? (int)data : data >= (s64)(offset + size);
+}

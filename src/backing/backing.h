@@ -66,6 +66,16 @@ s64 backing_resident(u64 start, u64 size);
 /* Bytes resident in all extents. */
 u64 backing_resident_total(void);
 
+/*
+ * The memory at `start`, whose block does not leave meanwhile, is to be mapped a second time and to move
+ * under those who use it: huge pages where the host gives them, and not twice in a core. 0 and *granule, the
+ * size of the host's pages; -EOPNOTSUPP: a kind that cannot.
+ */
+int backing_use_for_maps(u64 start, u64 *granule);
+/* Is [start, start + size) of such memory nothing but a hole (1) or not (0)? -errno. Pages that the host
+ * has swapped out are no hole. */
+int backing_hole(u64 start, u64 size);
+
 /* 0 or -EINVAL; *by_path: it is named by a path. */
 int backing_kind_check(const char *name, bool *by_path);
 

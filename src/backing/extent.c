@@ -192,6 +192,27 @@ static int bind_part(struct extent *extent, void *at, u64 start, u64 size)
 			  (unsigned long long)(start / list.block_size), node, strerror(-error));
 }
 
+/* Advice only: what the host does not take costs speed, or a larger core. */
+static void advise_for_maps(u64 start, u64 end)
+{
+	os_hugepages(direct_address(start), end - start);
+	os_dontdump(direct_address(start), end - start);
+}
+
+void extent_use_for_maps(struct extent *extent)
+{
+	u64 pos = extent->start, run;
+
+	if (extent->for_maps)
+		return;
+	extent->for_maps = true;
+	for (; pos < extent->end; pos = run) {
+		run = run_end(extent, pos, extent->end);
+		if (is_live(extent, pos))
+			advise_for_maps(pos, run);
+	}
+}
+
 /* Maps [start, end) of the extent, reading as zero. Nothing is mapped on failure. */
 static int map_part(struct extent *extent, u64 start, u64 end)
 {
@@ -216,6 +237,8 @@ static int map_part(struct extent *extent, u64 start, u64 end)
 			free_extent(extent);
 		return error;
 	}
+	if (extent->for_maps)
+		advise_for_maps(start, end);
 	extent->used = true;
 	set_live(extent, start, end, true);
 	return 0;

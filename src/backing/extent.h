@@ -37,6 +37,9 @@ s64 part_resident(struct extent *extent, u64 start, u64 end);
 /* Maps the live part of the range in this extent once more. */
 int part_restore(struct extent *extent, u64 start, u64 end);
 
+/* From now on its live parts are advised as backing_use_for_maps() says. */
+void extent_use_for_maps(struct extent *extent);
+
 /* What was mapped at [start, start + size) beside device memory is again: holes of boot RAM, or
  * nothing. What the host refuses is logged. mem_hotplug_lock (write); takes backing.lock. */
 void backing_restore(u64 start, u64 size);

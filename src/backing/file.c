@@ -29,7 +29,7 @@ static int open_1g(struct extent *extent)
 
 const struct backing_kind backing_hugetlb = {
 	"hugetlb", open_2m, memfd_close, memfd_map, memfd_populate, memfd_discard, NULL,
-	.eager = true, .single_blocks = true, .granule = SZ_2M,
+	.eager = true, .single_blocks = true, .movable = true, .granule = SZ_2M,
 };
 const struct backing_kind backing_hugetlb_1g = {
 	"hugetlb-1G", open_1g, memfd_close, memfd_map, memfd_populate, memfd_discard, NULL,

@@ -13,6 +13,7 @@ struct extent {
 	u64 start, end; /* its window of the direct map */
 	u64 nr_live;	/* blocks of the window that are mapped */
 	bool used;	/* some of it was mapped before */
+	bool for_maps;	/* programs have mapped some of it */
 	bool populated; /* some of it was made resident without being touched */
 	int fd;
 	u64 base; /* place of `start` in the file */
@@ -40,6 +41,7 @@ struct backing_kind {
 	bool single_blocks;  /* an extent is never larger than a block */
 	bool discard_mapped; /* discard() needs the mapping */
 	bool counts;	     /* of the host's ordinary memory */
+	bool movable;	     /* userfaultfd can hold it still, and it can be mapped twice */
 	u64 granule;	     /* bytes of its pages */
 };
 

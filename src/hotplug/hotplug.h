@@ -87,6 +87,10 @@ void node_states_clear(int nid, struct memory_notify *arg);
 void groups_exit(void);
 void group_adjust_present(struct memory_group *group, struct zone *zone, long nr_pages);
 
+/* Asked after all callbacks have agreed that the range goes offline; refuses with a reason (the layer
+ * of mappings: what cannot move, or has no room elsewhere). NULL: nobody. */
+extern int (*offline_last_hook)(unsigned long pfn, unsigned long nr_pages);
+
 /* ---- interrupt.c: what ends an offline before it is done; nests, per thread ---- */
 /* Holds back asynchronous signals and starts the deadline. 0 or -errno with a reason. */
 int interrupt_begin(void);

@@ -15,6 +15,8 @@
 #define RETRY_FIRST_NS 100000ULL
 #define RETRY_LAST_NS 50000000ULL
 
+int (*offline_last_hook)(unsigned long pfn, unsigned long nr_pages);
+
 static long block_of(unsigned long pfn)
 {
 	return (long)(PFN_PHYS(pfn) / memory_block_size_bytes());
@@ -204,6 +206,8 @@ int offline_pages(unsigned long pfn, unsigned long nr_pages, struct zone *zone,
 		goto enable;
 	nodes_check_offline(nr_pages, zone, &move.arg);
 	ret = event_notify(MEM_GOING_OFFLINE, &move.arg);
+	if (!ret && offline_last_hook)
+		ret = offline_last_hook(pfn, nr_pages);
 	if (!ret)
 		ret = empty_range(&move);
 	if (ret)

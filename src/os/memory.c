@@ -30,6 +30,12 @@ int os_reserve(size_t len, void **addr)
 	return map(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, addr);
 }
 
+int os_reserve_at(void *at, size_t len)
+{
+	return map(at, len, PROT_NONE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0, NULL);
+}
+
 int os_reserve_zeroed(size_t len, void **addr)
 {
 	return map(NULL, len, PROT_READ | PROT_WRITE,
@@ -77,6 +83,21 @@ int os_dontfork(void *at, size_t len)
 int os_dontdump(void *at, size_t len)
 {
 	return advise(at, len, MADV_DONTDUMP);
+}
+
+int os_dodump(void *at, size_t len)
+{
+	return advise(at, len, MADV_DODUMP);
+}
+
+int os_hugepages(void *at, size_t len)
+{
+	return advise(at, len, MADV_HUGEPAGE);
+}
+
+int os_remove(void *at, size_t len)
+{
+	return advise(at, len, MADV_REMOVE);
 }
 
 int os_populate(void *at, size_t len)

@@ -16,6 +16,7 @@
 
 /* Address space without access, nothing committed. */
 int os_reserve(size_t len, void **addr);
+int os_reserve_at(void *at, size_t len);	/* there; -EEXIST: something is mapped there */
 /* Zero pages on first touch, nothing committed. */
 int os_reserve_zeroed(size_t len, void **addr);
 /* MAP_FIXED forms: shared from a file; private anonymous; back to no access. */
@@ -27,6 +28,10 @@ int os_unmap(void *at, size_t len);
 int os_discard(void *at, size_t len);
 int os_dontfork(void *at, size_t len);
 int os_dontdump(void *at, size_t len);
+int os_dodump(void *at, size_t len);
+int os_hugepages(void *at, size_t len);		/* huge pages wherever the host allows them */
+/* Punches a hole in what a shared range maps; it reads as zero afterwards. */
+int os_remove(void *at, size_t len);
 /* Makes the pages of a private range resident. */
 int os_populate(void *at, size_t len);
 
@@ -69,6 +74,17 @@ int os_eventfd(void);				/* never blocks */
 void os_eventfd_clear(int fd);
 int os_poll(struct pollfd *fds, unsigned int count); /* for ever */
 int os_unlink(const char *path);
+
+/* Moving memory under running threads. */
+int os_userfaultfd(void);			/* close-on-exec; faults of the kernel too */
+int os_userfaultfd_of(int device);		/* the same, from an open /dev/userfaultfd */
+int os_uffd_begin(int fd);			/* with write protection of shared memory; -EINVAL: not here */
+int os_uffd_register(int fd, void *at, size_t len);
+int os_uffd_unregister(int fd, void *at, size_t len); /* and wakes */
+int os_uffd_protect(int fd, void *at, size_t len);
+int os_uffd_wake(int fd, void *at, size_t len);
+/* Maps the shared pages at `from` a second time, in place of what is mapped at `at`, with the same advice. */
+int os_map_again(void *from, void *at, size_t len);
 
 int os_membarrier_register(void);
 int os_membarrier(void);			/* all threads of the process */

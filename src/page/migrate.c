@@ -203,14 +203,18 @@ static struct page *new_page_elsewhere(struct page *page, int nid)
 
 static struct page *new_page(struct page *page, unsigned long private)
 {
+	unsigned int order = READ_ONCE(page->order);
 	int nid = page_to_nid(page);
+	struct page *target;
 
 	(void)private;
 	if (page_follow_linux())
-		return new_page_elsewhere(page, nid);
-	/* The page's own node, other blocks of it, and then by distance (DESIGN D5). */
-	return alloc_pages_mask(nid, GFP_TARGET, READ_ONCE(page->order), NULL,
-				READ_ONCE(page->owner));
+		target = new_page_elsewhere(page, nid);
+	else /* The page's own node, other blocks of it, and then by distance (DESIGN D5). */
+		target = alloc_pages_mask(nid, GFP_TARGET, order, NULL, READ_ONCE(page->owner));
+	if (!target && order)
+		__atomic_store_n(&page_target_missed, order, __ATOMIC_RELAXED);
+	return target;
 }
 
 static unsigned int migrate_list(struct list_head *pages, int reason, unsigned long *failed,

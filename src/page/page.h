@@ -167,6 +167,19 @@ int isolate_page_range(unsigned long start, unsigned long end, int migratetype, 
 unsigned long find_unmovable(unsigned long pfn, unsigned long end_pfn, int flags,
 			     enum unmovable_why *why);
 
+/* ---- allocations above order 0 (page/split.c) ---- */
+
+/*
+ * An allocation of a whole pageblock becomes allocations of 2^order pages,
+ * order below that; each is movable by the first one's operations, has one
+ * reference and the first one's `private` and owner; `index` rises by `stride`
+ * from one to the next. The first keeps its references. Page locked, not isolated.
+ */
+void page_split(struct page *page, unsigned int order, unsigned long stride);
+/* No target was found for a page of this order (0: none missed). Atomic; whoever splits pages for
+ * it, in isolate_page(), takes it. */
+extern unsigned int page_target_missed;
+
 /* ---- migration for offlining (page/migrate.c) ---- */
 
 struct scan_result {

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of this layer share. A unit is one allocation of the machine
+ * that is mapped: 64 KiB or 2 MiB. Of its first descriptor, `index` is the
+ * address of the program, `private` holds pins. The table leads from addresses
+ * to pages. map_state.lock guards table, pins and counters; it is held for
+ * moments only. While a unit moves its entries say MAP_MOVING and the lock is
+ * free: whoever wants to change such an entry sleeps until it does not.
+ */
+#ifndef MEMPLUG_MAP_INTERNAL_H
+#define MEMPLUG_MAP_INTERNAL_H
+
+#include <linux/kernel.h>
+#include <linux/migrate.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <memplug/map.h>
+
+#define GRANULE ((size_t)MP_MAP_GRANULE)
+#define GRANULE_ORDER 4
+#define GRANULE_PAGES (1UL << GRANULE_ORDER)
+#define HUGE_BYTES ((size_t)2 << 20)
+#define HUGE_ORDER 9
+
+/* ---- table.c: one word for each granule of the program's address space, 0: not ours ---- */
+
+#define MAP_PRESENT 1u
+#define MAP_HUGE 2u   /* of a unit of 2 MiB */
+#define MAP_MOVING 4u
+#define MAP_WHOLE 8u  /* MP_MAP_HUGE: moves in one window */
+#define MAP_FORK 16u  /* MP_MAP_FORK */
+#define MAP_FLAGS 0xffu
+#define MAP_PFN_SHIFT 8
+typedef u64 entry_t;
+
+static inline unsigned long entry_pfn(entry_t entry)
+{
+	return entry >> MAP_PFN_SHIFT;
+}
+static inline entry_t make_entry(unsigned long pfn, unsigned int flags)
+{
+	return (entry_t)pfn << MAP_PFN_SHIFT | flags | MAP_PRESENT;
+}
+static inline struct page *entry_unit(entry_t entry)
+{
+	unsigned long pfn = entry_pfn(entry);
+
+	return pfn_to_page(entry & MAP_HUGE ? ALIGN_DOWN(pfn, 1UL << HUGE_ORDER) : pfn);
+}
+static inline size_t unit_bytes(entry_t entry)
+{
+	return entry & MAP_HUGE ? HUGE_BYTES : GRANULE;
+}
+
+/* Once in a process, before all others; mechanism's lock. 0 or -ENOMEM. */
+int table_begin(void);
+/* Is [at, at + length) a range that the table can hold? */
+bool table_covers(const void *at, size_t length);
+/* Makes room for [at, at + length). 0 or -ENOMEM. Takes no lock. */
+int table_reserve(const void *at, size_t length);
+entry_t table_get(const void *at);
+/* Changes an entry and keeps count of mappings. map_state.lock held. */
+void table_set(const void *at, entry_t entry);
+/* The next entry that is not 0 in [at, end); NULL: none. map_state.lock held. */
+char *table_next(char *at, char *end);
+void table_forget(void);
+
+/* ---- state ---- */
+
+struct map_state {
+	struct mutex lock;
+	u32 moved_sequence; /* one step whenever a unit stops moving; slept on */
+	u32 movers_waited;  /* sleepers on it */
+	u64 units, huge_units, pinned, moved, bytes_moved, failed;
+	u64 mappings;	    /* runs of the program's addresses that are one piece of a block */
+	u64 mappings_limit; /* vm.max_map_count */
+	/* Atomic: */
+	u64 window_max_ns, windows[MP_MAP_WINDOW_BUCKETS];
+};
+extern struct map_state map_state;
+
+/* ---- mechanism.c ---- */
+
+struct mechanism {
+	int uffd, pagemap; /* -1: not open; pagemap below: the host has none */
+	bool device;	   /* from /dev/userfaultfd */
+	int full_error, device_error; /* why not, when it is not that */
+};
+extern struct mechanism mechanism;
+/* Something can hold pages still; opens it anew if the program has closed it. 0, or -EOPNOTSUPP with a reason. */
+int mechanism_ready(void);
+/* The program may have closed the descriptors: the next mechanism_ready() opens others if so. */
+void mechanism_check(void);
+/* Holds writers to a range back; true as long as it does; lets those go on who wait. */
+int hold(void *at, size_t len);
+bool is_held(const void *at);
+void release(void *at, size_t len);
+
+/* ---- unit.c ---- */
+
+/* A unit of that order, zero inside and not yet movable; NULL and *error. */
+struct page *unit_take(int nid, gfp_t gfp, unsigned int order, const void *site, int *error);
+/* Published in the table: it may move from now on. */
+void unit_publish(struct page *page, void *at);
+/* Out of the table and unmapped: back to the machine. */
+void unit_free(struct page *page);
+/* Makes it read as zero, whatever its pages held. 0 or -errno. */
+int unit_clear(struct page *page, size_t bytes);
+/* Puts `bytes` of the page into the program's range; one call of the host, and its advice. */
+int unit_place(struct page *page, void *at, size_t bytes);
+/* Of a unit of 2 MiB that its caller has claimed: it becomes granules, of which all are claimed. */
+void unit_split(char *at);
+
+/* ---- move.c ---- */
+
+extern const struct movable_operations map_operations;
+/* Splits a unit of 2 MiB of which `page`, locked, is the first page, if it is one and nobody has it claimed. */
+void unit_split_locked(struct page *page);
+
+/* ---- claim.c: a claimed unit neither moves nor changes but by who claimed it (MAP_MOVING) ---- */
+
+/* The address at which the unit under `at` begins. */
+static inline char *unit_start(const void *at, entry_t entry)
+{
+	return (char *)ALIGN_DOWN((uintptr_t)at, unit_bytes(entry));
+}
+/* Sleeps until nobody has the unit under `at` claimed; its entry. map_state.lock held before and after. */
+entry_t await_unit(const void *at);
+void claim_unit(char *start);
+void unclaim_unit(char *start); /* both: map_state.lock held */
+/*
+ * Claims all units in [at, at + length), whole granules; with `split` no unit reaches beyond it
+ * afterwards, else the outer ones are claimed whole. 0; -EINVAL (some of it is not mapped), -EBUSY with a
+ * reason (pinned), nothing being claimed then.
+ */
+int claim_range(const char *what, char *at, size_t length, bool split);
+void unclaim_range(char *at, size_t length);
+#define for_each_unit(start, entry, at, length)                                                    \
+	for ((start) = unit_start((at), table_get(at));                                            \
+	     (start) < (char *)(at) + (length) && ((entry) = table_get(start), true);              \
+	     (start) += unit_bytes(entry))
+
+/* ---- pin.c ---- */
+
+#define PIN_COUNT_MASK 0xffffUL
+static inline unsigned long unit_pins(const struct page *page)
+{
+	return READ_ONCE(page->private) & PIN_COUNT_MASK;
+}
+/* -EBUSY with a reason that names who pinned it. */
+int refuse_pinned(const char *what, const struct page *page);
+const char *pin_holder(const struct page *page, char *name, size_t size);
+
+/* ---- offline.c ---- */
+
+/* What of the range is mapped cannot go elsewhere: -EBUSY or -ENOMEM with a reason; 0. */
+int map_refuses_offline(unsigned long pfn, unsigned long nr_pages);
+
+/* ---- stats.c ---- */
+
+void count_window(u64 ns);
+/* What vm.max_map_count leaves to us. */
+u64 mappings_allowed(void);
+
+#endif

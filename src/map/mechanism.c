@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+/*
+ * How writers are held still while their pages move: userfaultfd with write
+ * protection, which also holds system calls that write. It is probed once and
+ * opened again when the program closed the descriptor. mechanism.lock guards
+ * opening; the descriptors are read without it.
+ */
+#include "map/map.h"
+#include "backing/file.h"
+#include "hotplug/hotplug.h"
+#include "os/os.h"
+#include "plug/plug.h"
+#include "report/report.h"
+#include "sync/thread.h"
+
+#define DEVICE "/dev/userfaultfd"
+#define PAGEMAP_WRITE_PROTECTED (1ULL << 57)
+#define WAKE_TRIES 10
+
+struct mechanism mechanism = { .uffd = -1, .pagemap = -1 };
+static DEFINE_MUTEX(mechanism_lock);
+
+static int open_device(void)
+{
+	int device = os_open_device(DEVICE), fd;
+
+	if (device < 0)
+		return device;
+	fd = os_userfaultfd_of(device);
+	os_close(device);
+	return fd;
+}
+
+static int begin(int fd, int *error)
+{
+	*error = fd < 0 ? fd : os_uffd_begin(fd);
+	if (!*error)
+		return backing_fd_high(fd);
+	if (fd >= 0)
+		os_close(fd);
+	return *error;
+}
+
+static int open_all(void)
+{
+	int fd = begin(os_userfaultfd(), &mechanism.full_error);
+
+	mechanism.device = fd < 0;
+	if (fd < 0)
+		fd = begin(open_device(), &mechanism.device_error);
+	if (fd < 0)
+		return fd;
+	WRITE_ONCE(mechanism.uffd, fd);
+	return 0;
+}
+
+/* Without /proc nothing can be checked, and nothing is. */
+static void open_pagemap(void)
+{
+	int fd = os_open_read("/proc/self/pagemap");
+
+	WRITE_ONCE(mechanism.pagemap, fd < 0 ? fd : backing_fd_high(fd));
+}
+
+static int refuse(void)
+{
+	if (mechanism.full_error == -EINVAL || mechanism.device_error == -EINVAL)
+		return reason_set(MP_REASON_SYSTEM, -EOPNOTSUPP, "userfaultfd",
+				  "map refused: this Linux cannot write-protect shared memory with userfaultfd; "
+				  "5.19 or later can");
+	return reason_set(MP_REASON_SYSTEM, -EOPNOTSUPP, "userfaultfd",
+			  "map refused: userfaultfd(2) says %s and " DEVICE " %s; give the program "
+			  "CAP_SYS_PTRACE or access to " DEVICE ", or set vm.unprivileged_userfaultfd=1",
+			  strerror(-mechanism.full_error), strerror(-mechanism.device_error));
+}
+
+int mechanism_ready(void)
+{
+	int error = 0;
+
+	if (READ_ONCE(mechanism.uffd) >= 0 && READ_ONCE(mechanism.pagemap) != -1)
+		return 0;
+	mutex_lock(&mechanism_lock);
+	if (mechanism.uffd < 0)
+		error = open_all() ? refuse() : 0;
+	if (!error && mechanism.pagemap == -1)
+		open_pagemap();
+	mutex_unlock(&mechanism_lock);
+	return error;
+}
+
+void mechanism_check(void)
+{
+	mutex_lock(&mechanism_lock);
+	/* What is not ours any more is not closed: the number may be another file's by now. */
+	if (os_uffd_wake(mechanism.uffd, mp_direct_map, PAGE_SIZE))
+		WRITE_ONCE(mechanism.uffd, -1);
+	mechanism.pagemap = -1;
+	mutex_unlock(&mechanism_lock);
+}
+
+int mp_map_prepare(void)
+{
+	int error;
+
+	if (!machine_booted)
+		return -ENXIO;
+	mutex_lock(&mechanism_lock);
+	error = table_begin();
+	if (!error && !map_state.mappings_limit)
+		map_state.mappings_limit = mappings_allowed();
+	mutex_unlock(&mechanism_lock);
+	return error ?: mechanism_ready();
+}
+
+const char *mp_map_mechanism(void)
+{
+	return READ_ONCE(mechanism.uffd) >= 0 ? "userfaultfd-wp" : "none";
+}
+
+int hold(void *at, size_t len)
+{
+	return os_uffd_protect(READ_ONCE(mechanism.uffd), at, len);
+}
+
+/* A closed descriptor lets all go without a word: the page itself must say that it is held. */
+bool is_held(const void *at)
+{
+	int fd = READ_ONCE(mechanism.pagemap);
+	u64 entry;
+
+	if (fd < -1)
+		return true;
+	return os_read_at(fd, &entry, sizeof(entry), ((uintptr_t)at >> PAGE_SHIFT) * sizeof(entry)) ==
+		       sizeof(entry) && (entry & PAGEMAP_WRITE_PROTECTED);
+}
+
+void release(void *at, size_t len)
+{
+	int fd = READ_ONCE(mechanism.uffd), try;
+
+	/* Nobody else wakes them. Closing the descriptor has woken all. */
+	for (try = 0; os_uffd_wake(fd, at, len) && try < WAKE_TRIES; try++)
+		;
+}
+
+static void forget(void)
+{
+	mutex_init(&mechanism_lock);
+	/* They stand for the parent's memory. */
+	if (mechanism.uffd >= 0)
+		os_close(mechanism.uffd);
+	if (mechanism.pagemap >= 0)
+		os_close(mechanism.pagemap);
+	mechanism.uffd = -1;
+	mechanism.pagemap = -1;
+	table_forget();
+	memset(&map_state, 0, sizeof(map_state));
+}
+
+__attribute__((constructor)) static void map_at_start(void)
+{
+	sync_at_fork_child(forget);
+	offline_last_hook = map_refuses_offline;
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What an offline is told before anything moves: the block holds pinned units,
+ * or more mapped memory than there is room for elsewhere. It would otherwise
+ * try for ever. Called after all callbacks, which may have made room.
+ */
+#include "map/map.h"
+#include "report/report.h"
+
+#include <linux/memory.h>
+#include <linux/mmzone.h>
+
+struct census {
+	unsigned long pages, pinned;
+	struct page *first_pinned;
+};
+
+static bool is_unit(const struct page *page)
+{
+	return page_count(page) &&
+	       READ_ONCE(page->mapping) == ((unsigned long)&map_operations | PAGE_MAPPING_MOVABLE);
+}
+
+static void take_census(unsigned long pfn, unsigned long end, struct census *census)
+{
+	unsigned long step;
+
+	for (; pfn < end; pfn += step) {
+		struct page *page = pfn_to_page(pfn);
+
+		step = GRANULE_PAGES;
+		if (!is_unit(page))
+			continue;
+		step = max(step, 1UL << min(READ_ONCE(page->order), (u32)HUGE_ORDER));
+		census->pages += step;
+		if (!unit_pins(page))
+			continue;
+		census->pinned += step;
+		if (!census->first_pinned)
+			census->first_pinned = page;
+	}
+}
+
+/* Pages that can be had outside of what is isolated. */
+static unsigned long room(void)
+{
+	unsigned long pages = 0;
+	int nid, i;
+
+	for_each_online_node(nid) {
+		for (i = 0; i < MAX_NR_ZONES; i++) {
+			struct zone *zone = &NODE_DATA(nid)->node_zones[i];
+			long spare = __atomic_load_n(&zone->nr_free, __ATOMIC_RELAXED) -
+				     (long)READ_ONCE(zone->_watermark[WMARK_MIN]);
+
+			if (populated_zone(zone) && spare > 0)
+				pages += (unsigned long)spare;
+		}
+	}
+	return pages;
+}
+
+static int refuse_for_pins(unsigned long block, const struct census *census)
+{
+	char holder[SITE_NAME_SIZE];
+
+	pin_holder(census->first_pinned, holder, sizeof(holder));
+	reason_set(MP_REASON_PAGE, -EBUSY, holder,
+		   "memory%lu: offline refused: %lu pages pinned, page 0x%lx by %s; mp_unpin() them and retry",
+		   block, census->pinned, page_to_pfn(census->first_pinned), holder);
+	reason_page(page_to_pfn(census->first_pinned), census->pinned);
+	return -EBUSY;
+}
+
+int map_refuses_offline(unsigned long pfn, unsigned long nr_pages)
+{
+	unsigned long block = PFN_PHYS(pfn) / memory_block_size_bytes(), have;
+	struct census census = { 0 };
+
+	if (!map_state.units && !map_state.huge_units)
+		return 0;
+	take_census(pfn, pfn + nr_pages, &census);
+	if (census.pinned)
+		return refuse_for_pins(block, &census);
+	have = room();
+	if (census.pages <= have)
+		return 0;
+	reason_set(MP_REASON_NO_MEMORY, -ENOMEM, "mapped memory",
+		   "memory%lu: offline refused: %lu MiB of it are mapped, no room for them: %lu MiB free in other "
+		   "blocks; bring memory online or free some",
+		   block, census.pages >> (20 - PAGE_SHIFT), have >> (20 - PAGE_SHIFT));
+	reason_page(~0UL, census.pages);
+	return -ENOMEM;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/* Stable mappings: mapping, unmapping, resizing, pins, refusals (docs/live-memory.md). */
+#include "../../lib/machine.h"
+
+#include "page/page.h"
+#include <memplug/map.h>
+#include <sys/mman.h>
+
+#define GRANULE ((size_t)MP_MAP_GRANULE)
+#define MIB ((size_t)1 << 20)
+
+/* Node 1 has two movable blocks; all of what is mapped comes from there. */
+static void start(void)
+{
+	machine_boot("overcommit = yes\n");
+	add_blocks(1, HOT_BLOCK, 2);
+	CHECK_EQ(set_state(HOT_BLOCK, "online_movable"), 0);
+	CHECK_EQ(set_state(HOT_BLOCK + 1, "online_movable"), 0);
+	if (mp_map_prepare() == -EOPNOTSUPP) {
+		struct mp_reason reason;
+
+		mp_last_reason(&reason);
+		SKIP("%s", reason.text);
+	}
+}
+
+static char *map(size_t length, unsigned int flags)
+{
+	void *at = NULL;
+
+	CHECK_EQ(mp_map(&at, length, 1, flags | MP_MAP_THISNODE), 0);
+	return at;
+}
+
+static struct mp_map_stats stats(void)
+{
+	struct mp_map_stats stats;
+
+	CHECK_EQ(mp_get_map_stats(&stats), 0);
+	return stats;
+}
+
+static bool is_zero(const char *at, size_t length)
+{
+	for (size_t i = 0; i < length; i += 8)
+		if (*(const uint64_t *)(at + i))
+			return false;
+	return true;
+}
+
+static void write_pattern(char *at, size_t length, uint64_t seed)
+{
+	for (size_t i = 0; i < length; i += 8)
+		*(uint64_t *)(at + i) = seed + i * 0x9e3779b97f4a7c15u;
+}
+
+static size_t wrong(const char *at, size_t length, uint64_t seed)
+{
+	size_t bad = 0;
+
+	for (size_t i = 0; i < length; i += 8)
+		bad += *(const uint64_t *)(at + i) != seed + i * 0x9e3779b97f4a7c15u;
+	return bad;
+}
+
+static void finish(void)
+{
+	CHECK_EQ(stats().bytes, 0);
+	machine_check();
+	CHECK_EQ(mp_shutdown(), 0);
+}
+
+TEST(map_zero, "a mapped range reads as zero, also where pages were used before")
+{
+	char *at;
+
+	start();
+	for (int i = 0; i < 3; i++) {
+		at = map(5 * MIB + GRANULE, 0);
+		CHECK(is_zero(at, 5 * MIB + GRANULE));
+		write_pattern(at, 5 * MIB + GRANULE, 7);
+		CHECK_EQ(stats().bytes, 5 * MIB + GRANULE);
+		CHECK_EQ(mp_unmap(at, 5 * MIB + GRANULE), 0);
+	}
+	finish();
+}
+
+TEST(map_offline, "what is mapped keeps its address and its contents when its block leaves")
+{
+	char *at;
+
+	start();
+	at = map(20 * MIB, 0);
+	write_pattern(at, 20 * MIB, 1);
+	for (int i = 0; i < 4; i++) {
+		CHECK_EQ(set_state(HOT_BLOCK + i % 2, "offline"), 0);
+		CHECK_EQ(mp_block_resident(HOT_BLOCK + i % 2), 0);
+		CHECK_EQ(wrong(at, 20 * MIB, 1), 0);
+		CHECK_EQ(set_state(HOT_BLOCK + i % 2, "online_movable"), 0);
+	}
+	CHECK_GE(stats().bytes_moved, 40 * MIB);
+	CHECK_LE(stats().mappings, 20);
+	CHECK_EQ(mp_unmap(at, 20 * MIB), 0);
+	finish();
+}
+
+TEST(map_sparse, "pages that were never touched stay holes when their block leaves")
+{
+	char *at;
+
+	start();
+	at = map(64 * MIB, 0);
+	at[3 * MIB] = 'x';
+	CHECK_EQ(set_state(HOT_BLOCK, "offline"), 0);
+	CHECK_EQ(at[3 * MIB], 'x');
+	CHECK_LE(mp_block_resident(HOT_BLOCK + 1), 4 * MIB);
+	at[3 * MIB] = 0;
+	CHECK(is_zero(at, 64 * MIB));
+	CHECK_EQ(mp_unmap(at, 64 * MIB), 0);
+	finish();
+}
+
+TEST(map_partial, "a part of a range leaves, also the middle of a unit of 2 MiB")
+{
+	char *at;
+
+	start();
+	at = map(6 * MIB, 0);
+	write_pattern(at, 6 * MIB, 3);
+	CHECK_EQ(stats().huge_units, 3);
+	CHECK_EQ(mp_unmap(at + 3 * MIB, GRANULE), 0);
+	CHECK_EQ(stats().bytes, 6 * MIB - GRANULE);
+	CHECK_EQ(stats().huge_units, 2);
+	CHECK_EQ(mp_unmap(at + MIB, 2 * MIB), 0);
+	CHECK_EQ(wrong(at, MIB, 3), 0);
+	CHECK_EQ(mp_unmap(at, 2 * MIB), -EINVAL);
+	CHECK_EQ(set_state(HOT_BLOCK, "offline"), 0);
+	CHECK_EQ(wrong(at, MIB, 3), 0);
+	CHECK_EQ(wrong(at + 4 * MIB, 2 * MIB, 3 + 4 * MIB * 0x9e3779b97f4a7c15u), 0);
+	CHECK_EQ(mp_unmap(at, MIB), 0);
+	CHECK_EQ(mp_unmap(at + 3 * MIB + GRANULE, 3 * MIB - GRANULE), 0);
+	finish();
+}
+
+TEST(map_fixed, "at a place of the caller's; not twice; a failure leaves a reservation")
+{
+	void *at = mmap(NULL, 64 * MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *again;
+	char *aligned = (char *)(((uintptr_t)at + GRANULE - 1) & ~(GRANULE - 1));
+	void *twice = aligned, *odd = aligned + 4096;
+
+	start();
+	again = aligned;
+	CHECK_EQ(mp_map(&again, MIB, -1, MP_MAP_FIXED | MP_MAP_POPULATE), 0);
+	CHECK(again == aligned);
+	aligned[0] = 1;
+	CHECK_EQ(mp_map(&twice, MIB, -1, MP_MAP_FIXED), -EEXIST);
+	CHECK_EQ(mp_map(&odd, MIB, -1, MP_MAP_FIXED), -EINVAL);
+	CHECK_EQ(aligned[0], 1);
+	CHECK_EQ(mp_unmap(aligned, MIB), 0);
+	finish();
+}
+
+TEST(map_remap, "a range grows in place or elsewhere, shrinks, and keeps what it held")
+{
+	char *at, *old;
+	void *wall;
+
+	start();
+	at = map(3 * MIB, 0);
+	write_pattern(at, 3 * MIB, 5);
+	wall = mmap(at + 3 * MIB, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	CHECK(wall == at + 3 * MIB);
+	CHECK_EQ(mp_remap((void **)&at, 3 * MIB, 9 * MIB, 0), -ENOMEM);
+	old = at;
+	CHECK_EQ(mp_remap((void **)&at, 3 * MIB, 9 * MIB, MP_REMAP_MAYMOVE), 0);
+	CHECK(at != old);
+	CHECK_EQ(wrong(at, 3 * MIB, 5), 0);
+	CHECK(is_zero(at + 3 * MIB, 6 * MIB));
+	write_pattern(at, 9 * MIB, 6);
+	CHECK_EQ(set_state(HOT_BLOCK, "offline"), 0);
+	CHECK_EQ(wrong(at, 9 * MIB, 6), 0);
+	CHECK_EQ(mp_remap((void **)&at, 9 * MIB, 2 * MIB + GRANULE, 0), 0);
+	CHECK_EQ(wrong(at, 2 * MIB + GRANULE, 6), 0);
+	CHECK_EQ(stats().bytes, 2 * MIB + GRANULE);
+	CHECK_EQ(mp_unmap(at, 2 * MIB + GRANULE), 0);
+	finish();
+}
+
+TEST(map_discard, "discarded granules read as zero and give their memory back; the range stays")
+{
+	int64_t before;
+	char *at;
+
+	start();
+	at = map(4 * MIB, MP_MAP_POPULATE);
+	write_pattern(at, 4 * MIB, 9);
+	before = mp_block_resident(HOT_BLOCK) + mp_block_resident(HOT_BLOCK + 1);
+	CHECK_EQ(mp_map_discard(at + MIB, 2 * MIB), 0);
+	CHECK_LE(mp_block_resident(HOT_BLOCK) + mp_block_resident(HOT_BLOCK + 1), before - 2 * (int64_t)MIB);
+	CHECK(is_zero(at + MIB, 2 * MIB));
+	CHECK_EQ(wrong(at, MIB, 9), 0);
+	CHECK_EQ(mp_unmap(at, 4 * MIB), 0);
+	finish();
+}
+
+TEST(map_bad_input, "nonsense is refused, and changes nothing")
+{
+	void *at = NULL;
+
+	CHECK_EQ(mp_map(&at, MIB, 0, 0), -ENXIO);
+	CHECK_EQ(mp_unmap(&at, MIB), -ENXIO);
+	CHECK_EQ(mp_pin(&at, 8), -ENXIO);
+	start();
+	CHECK_EQ(mp_map(NULL, MIB, 0, 0), -EINVAL);
+	CHECK_EQ(mp_map(&at, 0, 0, 0), -EINVAL);
+	CHECK_EQ(mp_map(&at, ~(size_t)0, 0, 0), -EINVAL);
+	CHECK_EQ(mp_map(&at, MIB, 99, 0), -EINVAL);
+	CHECK_EQ(mp_map(&at, MIB, 0, 1u << 20), -EINVAL);
+	CHECK_EQ(mp_map(&at, MIB, 0, MP_MAP_HUGE), -EINVAL);
+	CHECK_EQ(mp_unmap(&at, MIB), -EINVAL);
+	CHECK_EQ(mp_unmap((void *)GRANULE, MIB), -EINVAL);
+	CHECK_EQ(mp_unmap((void *)~(GRANULE - 1), 4 * GRANULE), -EINVAL);
+	CHECK_EQ(mp_map_discard((void *)(64 * GRANULE), GRANULE), -EINVAL);
+	CHECK_EQ(mp_pin((void *)(64 * GRANULE), 1), -EINVAL);
+	CHECK_EQ(mp_unpin((void *)(64 * GRANULE), 1), -EINVAL);
+	finish();
+}
+
+TEST(map_full, "more than the machine has: ENOMEM with a reason, and nothing is taken")
+{
+	struct mp_reason reason;
+	unsigned long free;
+	void *at = NULL;
+
+	start();
+	free = nr_free_pages();
+	CHECK_EQ(mp_map(&at, (size_t)4 << 30, 1, MP_MAP_THISNODE), -ENOMEM);
+	CHECK_EQ(mp_last_reason(&reason), 0);
+	CHECK_EQ(reason.error, -ENOMEM);
+	CHECK(strstr(reason.text, "bring memory online") != NULL);
+	drain_pages_range(0, ~0UL);
+	CHECK_EQ(nr_free_pages(), free);
+	finish();
+}
+
+TEST(map_pin, "a pinned unit stays, its block too, and the reason names who pinned it; counted")
+{
+	struct mp_reason reason;
+	char *at;
+
+	start();
+	at = map(4 * MIB, 0);
+	write_pattern(at, 4 * MIB, 2);
+	CHECK_EQ(mp_unpin(at, 1), -EINVAL);
+	CHECK_EQ(mp_pin(at + MIB, 100), 0);
+	CHECK_EQ(mp_pin(at + MIB, 100), 0);
+	CHECK_EQ(stats().pinned, 1);
+	CHECK_EQ(mp_unmap(at, 4 * MIB), -EBUSY);
+	CHECK_EQ(set_state(HOT_BLOCK, "offline"), -EBUSY);
+	CHECK_EQ(mp_block_reason(HOT_BLOCK, &reason), 0);
+	CHECK(strstr(reason.text, "map_pin") != NULL || strstr(reason.actor, "mptest_body") != NULL);
+	CHECK_STR(read_block(HOT_BLOCK, "state"), "online");
+	CHECK_EQ(mp_unpin(at + MIB, 100), 0);
+	CHECK_EQ(set_state(HOT_BLOCK, "offline"), -EBUSY);
+	CHECK_EQ(mp_unpin(at + MIB, 100), 0);
+	CHECK_EQ(set_state(HOT_BLOCK, "offline"), 0);
+	CHECK_EQ(wrong(at, 4 * MIB, 2), 0);
+	CHECK_EQ(mp_unmap(at, 4 * MIB), 0);
+	finish();
+}
+
+TEST(map_no_room, "the rest is full: the offline is refused with ENOMEM and a reason, all stays as it was")
+{
+	struct mp_reason reason;
+	char *at;
+
+	start();
+	/* Boot memory is taken too. */
+	at = map(240 * MIB, 0);
+	write_pattern(at, 240 * MIB, 4);
+	void *rest = NULL;
+	CHECK_EQ(mp_map(&rest, 300 * MIB, 0, MP_MAP_THISNODE), 0);
+	CHECK_EQ(set_state(HOT_BLOCK, "offline"), -ENOMEM);
+	CHECK_EQ(mp_block_reason(HOT_BLOCK, &reason), 0);
+	CHECK(strstr(reason.text, "no room") != NULL);
+	CHECK_STR(read_block(HOT_BLOCK, "state"), "online");
+	CHECK_EQ(wrong(at, 240 * MIB, 4), 0);
+	CHECK_EQ(mp_unmap(rest, 300 * MIB), 0);
+	CHECK_EQ(set_state(HOT_BLOCK, "offline"), 0);
+	CHECK_EQ(wrong(at, 240 * MIB, 4), 0);
+	CHECK_EQ(mp_unmap(at, 240 * MIB), 0);
+	finish();
+}
