@@ -30,7 +30,7 @@ bench: all
 soak: all
 	@MODEL_SECONDS=60 tests/run $(B) --suite model --suite stress --for $(SECONDS)
 
-check-apps: all
+check-apps: deps-apps all
 	@tests/run-apps $(B)
 
 mutants: deps
@@ -44,6 +44,9 @@ deps:
 	@.ci/deps run
 deps-check:
 	@.ci/deps check
+# The programs that check-apps runs.
+deps-apps:
+	@.ci/deps apps
 # What .ci/run needs besides: clang, and the kernel's headers (70 MB).
 deps-ci:
 	@.ci/deps ci
@@ -51,4 +54,4 @@ deps-ci:
 clean:
 	rm -rf $(B) build-ci build-mutants
 
-.PHONY: all run check bench soak check-apps mutants install deps deps-check deps-ci clean
+.PHONY: all run check bench soak check-apps mutants install deps deps-check deps-apps deps-ci clean
