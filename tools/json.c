@@ -16,3 +16,11 @@ void json_string(const char *text)
 	}
 	putchar('"');
 }
+
+void json_string_or_null(const char *text)
+{
+	if (text)
+		json_string(text);
+	else
+		fputs("null", stdout);
+}

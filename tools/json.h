@@ -5,5 +5,7 @@
 
 /* Prints the text in quotes, escaped. */
 void json_string(const char *text);
+/* The same, or null for NULL. */
+void json_string_or_null(const char *text);
 
 #endif

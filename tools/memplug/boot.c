@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `memplug boot`: a machine as a process of its own, served on a socket until SIGTERM or Ctrl-C. */
 #include "memplug.h"
+#include "json.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -66,6 +67,20 @@ static int describe(struct mp_desc *desc, int argc, char **argv, const char **mo
 	return ret < 0 ? fail(desc, "default machine", ret) : EXIT_DONE;
 }
 
+static void announce(const struct options *options, const char *socket, const char *mount)
+{
+	if (options->json) {
+		printf("{\"socket\": ");
+		json_string(socket);
+		printf(", \"mounted\": ");
+		json_string_or_null(mount);
+		printf(", \"pid\": %d}\n", (int)getpid());
+	} else {
+		printf("booted; socket %s%s%s\n", socket, mount ? "; mounted at " : "",
+		       mount ? mount : "");
+	}
+}
+
 static int boot(struct options *options, int argc, char **argv)
 {
 	const char *directory = options->socket ? NULL : socket_directory(true);
@@ -116,7 +131,7 @@ static int boot(struct options *options, int argc, char **argv)
 			return EXIT_NOTHING;
 		}
 	}
-	printf("booted; socket %s%s%s\n", path, mount ? "; mounted at " : "", mount ? mount : "");
+	announce(options, path, mount);
 	fflush(stdout);
 	while (sigwait(&signals, &signal))
 		;

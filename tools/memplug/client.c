@@ -16,12 +16,21 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MAX_FOUND 16 /* machines to list */
+
 static int connection = -1;
 static uint32_t last_id;
 static char packet[MP_PACKET_MAX + 1];
 static volatile sig_atomic_t interrupted;
 char *client_data = packet + sizeof(struct mp_packet);
 size_t client_size;
+bool client_more;
+/* The write that is under way: its answer may come while something else is asked. */
+static struct {
+	uint32_t id; /* 0: none */
+	bool done;
+	int64_t value;
+} pending;
 int client_failure = EXIT_NOTHING;
 
 void complain(const char *format, ...)
@@ -84,7 +93,7 @@ static int connect_to(const char *path)
 static int find_machine(char *result)
 {
 	const char *directory = socket_directory(false);
-	char path[360], found[4][360];
+	char path[360], found[MAX_FOUND][360];
 	struct dirent *entry;
 	int fd = -1, one, count = 0;
 	DIR *dir = directory ? opendir(directory) : NULL;
@@ -94,7 +103,7 @@ static int find_machine(char *result)
 		one = entry->d_name[0] == '.' ? -1 : connect_to(path);
 		if (one < 0)
 			continue;
-		if (count < 4)
+		if (count < MAX_FOUND)
 			memcpy(found[count], path, sizeof(path));
 		if (!count)
 			memcpy(result, path, sizeof(path));
@@ -112,8 +121,8 @@ static int find_machine(char *result)
 		return -1;
 	}
 	close(fd);
-	complain("%d machines run; name one with --socket:", count);
-	for (one = 0; one < count && one < 4; one++)
+	complain("%d machines run; say which one: memplug --socket PATH ..., or set MEMPLUG_SOCKET", count);
+	for (one = 0; one < count && one < MAX_FOUND; one++)
 		fprintf(stderr, "  %s\n", found[one]);
 	return -1;
 }
@@ -124,12 +133,17 @@ static bool receive(struct mp_packet *head)
 
 	do
 		n = recv(connection, packet, MP_PACKET_MAX, 0);
-	while (n < 0 && errno == EINTR && !interrupted);
+	while (n < 0 && errno == EINTR && (!interrupted || pending.id));
 	if (n < (ssize_t)sizeof(*head))
 		return false;
 	memcpy(head, packet, sizeof(*head));
 	client_size = (size_t)n - sizeof(*head);
 	client_data[client_size] = '\0';
+	client_more = head->flags & MP_PACKET_MORE;
+	if (pending.id && head->id == pending.id && !(head->flags & MP_PACKET_NEWS)) {
+		pending.done = true;
+		pending.value = head->value;
+	}
 	return true;
 }
 
@@ -163,8 +177,9 @@ const char *client_find(const struct options *options)
 	return path;
 }
 
-void client_connect(const struct options *options)
+const char *client_connect(const struct options *options)
 {
+	static char said[64];
 	const char *path = find_socket(options, &connection);
 	struct mp_packet hello;
 
@@ -178,6 +193,8 @@ void client_connect(const struct options *options)
 			 MP_PACKET_VERSION);
 		exit(client_failure);
 	}
+	snprintf(said, sizeof(said), "%s", client_data);
+	return said;
 }
 
 static uint32_t ask(enum mp_packet_op op, int64_t value, const char *path, const char *data,
@@ -268,35 +285,49 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-int64_t client_write(const char *path, const char *text, double deadline)
+#define TICK_MS 250
+
+/* How long to wait for the answer, in ms; 0: the deadline has passed; -1: for ever. */
+static int patience(double deadline, double end, bool tick)
+{
+	double left = (end - now()) * 1000;
+	int ms = tick ? TICK_MS : -1;
+
+	if (deadline <= 0)
+		return ms;
+	if (left <= 0)
+		return 0;
+	return ms < 0 || left < ms ? (int)left + 1 : ms;
+}
+
+int64_t client_write(const char *path, const char *text, double deadline, void (*tick)(void))
 {
 	struct pollfd ready = { .fd = connection, .events = POLLIN };
 	bool late = false, cancelled = false;
 	double end = now() + deadline;
 	struct mp_packet head;
-	uint32_t id, cancel = 0;
 
 	catch_signals();
-	id = ask(MP_PACKET_WRITE, 0, path, text, strlen(text));
-	for (;;) {
-		double left = end - now();
-		int timeout = deadline > 0 && !cancelled ? left > 0 ? (int)(left * 1000) + 1 : 0 : -1;
+	pending.done = false;
+	pending.id = ask(MP_PACKET_WRITE, 0, path, text, strlen(text));
+	while (!pending.done) {
+		int timeout = patience(cancelled ? 0 : deadline, end, tick);
 
-		if ((interrupted || timeout == 0) && !cancelled) {
+		if ((interrupted || !timeout) && !cancelled) {
 			late = !interrupted;
 			cancelled = true;
-			cancel = ask(MP_PACKET_CANCEL, id, NULL, NULL, 0);
+			/* Its own answer is passed over. */
+			ask(MP_PACKET_CANCEL, pending.id, NULL, NULL, 0);
 			continue;
 		}
-		if (poll(&ready, 1, timeout) <= 0)
-			continue;
-		if (!receive(&head))
+		timeout = poll(&ready, 1, timeout);
+		if (timeout > 0 && !receive(&head))
 			lost();
-		if (head.id == id && !(head.flags & MP_PACKET_NEWS))
-			break;
+		if (!timeout && tick)
+			tick();
 	}
-	(void)cancel; /* its answer is passed over by the next call */
-	return head.value == -EINTR && late ? -ETIMEDOUT : head.value;
+	pending.id = 0;
+	return pending.value == -EINTR && late ? -ETIMEDOUT : pending.value;
 }
 
 bool client_news(struct mp_packet *head)

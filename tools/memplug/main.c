@@ -8,7 +8,8 @@
 #include <memplug/machine.h>
 
 static const struct verb *const verbs[] = {
-	&verb_boot, &verb_ls, &verb_show, &verb_online, &verb_offline, &verb_why, &verb_watch,
+	&verb_boot, &verb_ls, &verb_show, &verb_stats, &verb_add, &verb_remove, &verb_online,
+	&verb_offline, &verb_plan, &verb_why, &verb_watch, &verb_inject,
 	&verb_mount, &verb_ns,
 };
 

@@ -51,7 +51,7 @@ static int change_injector(const char *text, bool quiet, int tolerated)
 
 	client_connect(&options);
 	snprintf(request, sizeof(request), "%s", text);
-	ret = client_write("/memplug/inject", request, 0);
+	ret = client_write("/memplug/inject", request, 0, NULL);
 	if (ret >= 0 || ret == tolerated)
 		return EXIT_DONE;
 	if (!quiet)

@@ -1,159 +1,216 @@
 /* SPDX-License-Identifier: MIT */
-/* `memplug online` and `memplug offline`: blocks by number, range or size, one after the other. */
+/* `memplug online` and `memplug offline`: blocks one after the other, as chmem does. */
 #include "memplug.h"
 #include "json.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <time.h>
 #include <unistd.h>
-
-struct wish {
-	bool online;
-	int nid;	  /* -1: any */
-	const char *zone; /* "movable", "kernel" or NULL */
-	uint64_t size;	  /* with a size instead of numbers: as much as that */
-};
-
-/* "1G" in whole blocks; false: no size. */
-static bool parse_size(const char *text, uint64_t *size)
-{
-	static const char units[] = "KMGTP";
-	char *end;
-	unsigned long long value = strtoull(text, &end, 10);
-	const char *unit = *end ? strchr(units, *end) : NULL;
-
-	if (end == text || *text == '-' || !unit || end[1] || !value)
-		return false;
-	*size = value << (10 * (unit - units + 1));
-	return *size >> (10 * (unit - units + 1)) == value;
-}
-
-/* "7", "3-6", "3,5-7". */
-static bool parse_numbers(const char *text, bool (*fn)(long from, long to, void *arg), void *arg)
-{
-	char *end;
-
-	for (;;) {
-		long from = strtol(text, &end, 10), to = from;
-
-		if (end == text || from < 0)
-			return false;
-		if (*end == '-') {
-			text = end + 1;
-			to = strtol(text, &end, 10);
-			if (end == text || to < from)
-				return false;
-		}
-		if ((*end && *end != ',') || (fn && !fn(from, to, arg)))
-			return false;
-		if (!*end)
-			return true;
-		text = end + 1;
-	}
-}
-
-static struct block *blocks;
-static long nr_blocks;
-
-static struct block *find(long id)
-{
-	long i;
-
-	for (i = 0; i < nr_blocks; i++)
-		if (blocks[i].id == id)
-			return &blocks[i];
-	return NULL;
-}
-
-static int done, failed;
-static uint64_t moved, block_size;
-
-/* One block; a word on a terminal while it lasts, the reason when it is refused. */
-static bool change(const struct options *options, const struct wish *wish, struct block *block)
-{
-	const char *text = !wish->online ? "offline" : !wish->zone ? "online" :
-			   !strcmp(wish->zone, "movable") ? "online_movable" : "online_kernel";
-	char path[96], *why;
-	bool progress = isatty(STDERR_FILENO);
-	int64_t ret;
-
-	snprintf(path, sizeof(path), "/sys/devices/system/memory/memory%ld/state", block->id);
-	if (progress)
-		fprintf(stderr, "\rmemory%ld: %s ... (Ctrl-C cancels)", block->id, text);
-	ret = client_write(path, text, options->deadline);
-	if (progress)
-		fprintf(stderr, "\r\033[K");
-	if (options->json) {
-		printf("{\"block\": %ld, \"to\": \"%s\", \"error\": %lld, \"reason\": ", block->id,
-		       text, ret < 0 ? (long long)ret : 0LL);
-		why = ret < 0 ? reason_field(block->id, "text") : NULL;
-		if (why)
-			json_string(why);
-		else
-			printf("null");
-		printf("}\n");
-		free(why);
-	} else if (ret < 0) {
-		why = ret == -ENOENT ? NULL : reason_field(block->id, "text");
-		if (why)
-			complain("%s", why);
-		else
-			complain("memory%ld: %s", block->id, strerror((int)-ret));
-		free(why);
-	}
-	if (ret >= 0) {
-		done++;
-		moved += block_size;
-	} else {
-		failed++;
-	}
-	return ret != -EINTR;
-}
 
 struct job {
 	const struct options *options;
-	const struct wish *wish;
+	bool online;
+	int nid;	  /* -1: any */
+	const char *zone; /* online: "movable", "kernel" or NULL; offline: a zone's name or NULL: any */
+	uint64_t size;	  /* with a size instead of numbers: as much as that */
+	uint64_t moved;
+	struct blocks blocks;
+	int done, failed;
 };
+
+/* ---- progress, on a terminal ---- */
+
+static struct {
+	long block, pages; /* in the block when it began; -1: not known */
+	uint64_t before;   /* moved before */
+	double began;
+} progress;
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static uint64_t pages_moved(void)
+{
+	char *text = client_read("/memplug/statistics"), *at;
+	uint64_t moved = 0;
+
+	at = text ? strstr(text, "pages_migrated ") : NULL;
+	if (at)
+		moved = strtoull(at + 15, NULL, 10);
+	free(text);
+	return moved;
+}
+
+/* What is in the block before it is offlined; 0 also when it has no line. */
+static long pages_in(long block)
+{
+	char *text = client_read("/memplug/plan"), *at, key[40];
+	long used = 0;
+
+	snprintf(key, sizeof(key), "\nblock %ld ", block);
+	at = text ? strstr(text, key) : NULL;
+	at = at ? strstr(at, " used ") : NULL;
+	if (at)
+		used = strtol(at + 6, NULL, 10);
+	free(text);
+	return used;
+}
+
+static void show_progress(void)
+{
+	uint64_t moved = pages_moved() - progress.before;
+	double seconds = now() - progress.began;
+	long left = progress.pages - (long)moved;
+
+	fprintf(stderr, "\r\033[Kmemory%ld: offline: %ld pages left, %.1f MiB/s, %.0f s (Ctrl-C cancels)",
+		progress.block, left > 0 ? left : 0, (double)moved / 256 / (seconds > 0 ? seconds : 1),
+		seconds);
+}
+
+/* ---- one block ---- */
+
+int change_block(const struct options *options, long block, const char *text)
+{
+	bool shown = isatty(STDERR_FILENO) && !strcmp(text, "offline");
+	char path[96];
+	int64_t ret;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/memory/memory%ld/state", block);
+	if (shown) {
+		progress.block = block;
+		progress.pages = pages_in(block);
+		progress.before = pages_moved();
+		progress.began = now();
+	}
+	ret = client_write(path, text, options->deadline, shown ? show_progress : NULL);
+	if (shown)
+		fprintf(stderr, "\r\033[K");
+	return ret < 0 ? (int)ret : 0;
+}
+
+void report_block(const struct options *options, long block, const char *to, int error, char *why)
+{
+	if (options->json) {
+		printf("{\"block\": %ld, \"to\": \"%s\", \"error\": %d, \"reason\": ", block, to, error);
+		json_string_or_null(why);
+		printf("}\n");
+		fflush(stdout);
+	} else if (error) {
+		if (why)
+			complain("%s", why);
+		else
+			complain("memory%ld: %s", block, strerror(-error));
+	}
+	free(why);
+}
+
+void no_such_blocks(const struct options *options, const char *to_state, long from, long to)
+{
+	char text[120];
+
+	if (from == to)
+		snprintf(text, sizeof(text), "memory%ld: there is no such block; `memplug ls` lists those that are",
+			 from);
+	else
+		snprintf(text, sizeof(text), "memory%ld-%ld: there are no such blocks; `memplug ls` lists those that are",
+			 from, to);
+	if (options && options->json)
+		report_block(options, from, to_state, -ENOENT, strdup(text));
+	else
+		complain("%s", text);
+}
+
+static bool change(struct block *block, void *arg)
+{
+	struct job *job = arg;
+	const char *text = !job->online ? "offline" : !job->zone ? "online" :
+			   !strcmp(job->zone, "movable") ? "online_movable" : "online_kernel";
+	int error;
+
+	if (block->offline != job->online || (job->nid >= 0 && block->nid != job->nid) ||
+	    (!job->online && job->zone && strcasecmp(job->zone, block->zone)))
+		return true; /* as wished, or not meant */
+	error = change_block(job->options, block->id, text);
+	report_block(job->options, block->id, text, error,
+		     error && error != -ENOENT ? reason_field(block->id, "text") : NULL);
+	if (!error) {
+		job->done++;
+		job->moved += job->blocks.size;
+	} else {
+		job->failed++;
+	}
+	return error != -EINTR;
+}
+
+static void missing(long from, long to, void *arg)
+{
+	struct job *job = arg;
+
+	no_such_blocks(job->options, job->online ? "online" : "offline", from, to);
+	job->failed++;
+}
 
 static bool change_range(long from, long to, void *arg)
 {
-	const struct job *job = arg;
-	struct block *block;
+	struct job *job = arg;
 
-	for (; from <= to; from++) {
-		block = find(from);
-		if (!block) {
-			complain("memory%ld: there is no such block", from);
-			failed++;
-		} else if (!strcmp(block->state, "offline") != job->wish->online) {
-			continue; /* as wished */
-		} else if (!change(job->options, job->wish, block)) {
-			return false;
-		}
-	}
-	return true;
+	return blocks_each(&job->blocks, from, to, change, missing, job);
 }
 
 /* Online the lowest, offline the highest first, as chmem does, passing over those that refuse. */
-static void change_size(const struct job *job)
+static void change_size(struct job *job)
+{
+	char got[SIZE_TEXT], wished[SIZE_TEXT];
+	long i;
+
+	for (i = 0; i < job->blocks.count && job->moved < job->size; i++)
+		if (!change(&job->blocks.at[job->online ? i : job->blocks.count - 1 - i], job))
+			break;
+	if (job->moved < job->size)
+		complain("%s only %s of %s", job->online ? "onlined" : "offlined",
+			 size_text(job->moved, got), size_text(job->size, wished));
+}
+
+static int carry_out(struct job *job, char **words)
 {
 	long i;
 
-	for (i = 0; i < nr_blocks && moved < job->wish->size; i++) {
-		struct block *block = &blocks[job->wish->online ? i : nr_blocks - 1 - i];
+	client_connect(job->options);
+	blocks_need(&job->blocks);
+	if (*words)
+		words_ranges(words, job->blocks.size, change_range, job);
+	for (i = 0; !*words && i < job->blocks.count && change(&job->blocks.at[i], job); i++)
+		;
+	if (job->size)
+		change_size(job);
+	free(job->blocks.at);
+	if (job->size)
+		return job->moved >= job->size ? EXIT_DONE : job->moved ? EXIT_SOME : EXIT_NOTHING;
+	return !job->failed ? EXIT_DONE : job->done ? EXIT_SOME : EXIT_NOTHING;
+}
 
-		if (!strcmp(block->state, "offline") != job->wish->online ||
-		    (job->wish->nid >= 0 && block->nid != job->wish->nid))
-			continue;
-		if (!change(job->options, job->wish, block))
-			return;
-	}
-	if (moved < job->wish->size)
-		complain("only %llu of %llu MiB", (unsigned long long)moved >> 20,
-			 (unsigned long long)job->wish->size >> 20);
+static bool zone_ok(const char *zone, bool online)
+{
+	static const char *const names[] = { "DMA", "DMA32", "Normal", "Movable" };
+	size_t i;
+
+	if (online)
+		return !strcmp(zone, "movable") || !strcmp(zone, "kernel");
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcasecmp(zone, names[i]))
+			return true;
+	return false;
 }
 
 static int run(struct options *options, int argc, char **argv, bool online)
@@ -162,64 +219,36 @@ static int run(struct options *options, int argc, char **argv, bool online)
 		{ "node", required_argument, NULL, 'n' }, { "zone", required_argument, NULL, 'z' },
 		{ "deadline", required_argument, NULL, 'd' }, { 0 },
 	};
-	struct wish wish = { .online = online, .nid = -1 };
-	struct job job = { options, &wish };
-	const char *name = argv[0];
+	struct job job = { .options = options, .online = online, .nid = -1 };
+	bool ok = true;
 	char *end;
-	int c, i;
+	int c;
 
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "+n:z:d:", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "n:z:d:", longs, NULL)) != -1) {
 		if (c == 'n') {
-			wish.nid = (int)strtol(optarg, &end, 10);
-			if (*end || end == optarg || wish.nid < 0)
-				c = '?';
+			ok = parse_node(optarg, &job.nid);
 		} else if (c == 'z') {
-			wish.zone = optarg;
-			if (!online || (strcmp(optarg, "movable") && strcmp(optarg, "kernel")))
-				c = '?';
+			job.zone = optarg;
+			ok = zone_ok(optarg, online);
 		} else if (c == 'd') {
 			options->deadline = strtod(optarg, &end);
-			if (*end || end == optarg || !(options->deadline > 0))
-				c = '?';
+			ok = !*end && end != optarg && options->deadline > 0;
 		}
-		if (c == '?') {
-			complain("%s: not understood; `memplug %s --help`", argv[optind - 1], name);
+		if (c == '?' || !ok) {
+			complain("%s: not understood; `memplug %s --help`", argv[optind - 1], argv[0]);
 			return EXIT_USAGE;
 		}
 	}
-	for (i = optind; i < argc; i++) {
-		uint64_t size;
-
-		if (parse_size(argv[i], &size)) {
-			wish.size += size;
-		} else if (!parse_numbers(argv[i], NULL, NULL)) {
-			complain("%s: neither block numbers (3-6) nor a size (1G)", argv[i]);
-			return EXIT_USAGE;
-		}
-	}
-	if (optind == argc) {
-		complain("%s needs block numbers (3-6) or a size (1G)", name);
+	if (!argv[optind] && job.nid < 0 && (online || !job.zone)) {
+		complain("%s needs block numbers (3-6), a physical range, a size (1G) or --node; `memplug %s --help`",
+			 argv[0], argv[0]);
 		return EXIT_USAGE;
 	}
-	client_connect(options);
-	nr_blocks = blocks_read(&blocks, &block_size);
-	if (nr_blocks < 0) {
-		complain("the machine cannot be read: %s", strerror((int)-nr_blocks));
-		return EXIT_NOTHING;
-	}
-	for (i = optind; i < argc; i++) {
-		uint64_t size;
-
-		if (!parse_size(argv[i], &size) && !parse_numbers(argv[i], change_range, &job))
-			break;
-	}
-	if (wish.size)
-		change_size(&job);
-	free(blocks);
-	if (wish.size)
-		return moved >= wish.size ? EXIT_DONE : moved ? EXIT_SOME : EXIT_NOTHING;
-	return !failed ? EXIT_DONE : done ? EXIT_SOME : EXIT_NOTHING;
+	if (!words_check(argv[0], argv + optind))
+		return EXIT_USAGE;
+	job.size = words_size(argv + optind);
+	return carry_out(&job, argv + optind);
 }
 
 static int online(struct options *options, int argc, char **argv)
@@ -233,21 +262,30 @@ static int offline(struct options *options, int argc, char **argv)
 }
 
 const struct verb verb_online = {
-	"online", "[--zone movable|kernel] [--node N] BLOCKS|SIZE...", "bring blocks online",
-	"BLOCKS: 7, 3-6, 3,5-7. SIZE: 512M, 4G: the lowest blocks that are offline, as many as that.\n"
+	"online", "[--zone movable|kernel] [--node N] [--deadline S] BLOCKS|RANGE|SIZE...",
+	"bring blocks online",
+	BLOCKS_HELP
+	"SIZE: 512M, 4G: the lowest blocks that are offline, as many as that.\n"
 	"  --zone movable|kernel  where their pages go; else the machine's policy decides\n"
-	"  --node N               with a size: only blocks of this node\n"
-	"  --deadline SECONDS     give up after that\n"
+	"  --node N               only blocks of this node; without BLOCKS: all of them\n"
+	"  --deadline SECONDS     give up on a block after that\n\n"
+	"  memplug online 32-35                       these four\n"
+	"  memplug online --zone movable --node 1 2G  2 GiB of node 1 that can be taken offline again\n\n"
 	"Exit code: 0 all, 64 some, 1 none.\n",
 	online,
 };
 
 const struct verb verb_offline = {
-	"offline", "[--node N] [--deadline SECONDS] BLOCKS|SIZE...", "take blocks offline",
-	"What lives in them is moved; Ctrl-C cancels and leaves the block online.\n"
-	"BLOCKS: 7, 3-6, 3,5-7. SIZE: 512M, 4G: the highest blocks first; those that refuse are passed over.\n"
-	"  --node N               with a size: only blocks of this node\n"
-	"  --deadline SECONDS     give up on a block after that\n"
+	"offline", "[--zone ZONE] [--node N] [--deadline S] BLOCKS|RANGE|SIZE...", "take blocks offline",
+	"What lives in them is moved; Ctrl-C cancels and leaves the block online. `memplug plan` tells before what\n"
+	"would happen, `memplug why` afterwards what was in the way.\n"
+	BLOCKS_HELP
+	"SIZE: 512M, 4G: the highest blocks first; those that refuse are passed over.\n"
+	"  --zone ZONE            only blocks of this zone: Movable, Normal, ...\n"
+	"  --node N               only blocks of this node; without BLOCKS: all of them\n"
+	"  --deadline SECONDS     give up on a block after that\n\n"
+	"  memplug offline 32                         this one\n"
+	"  memplug offline --deadline 10 --node 1 2G  2 GiB of node 1, no longer than 10 s a block\n\n"
 	"Exit code: 0 all, 64 some, 1 none.\n",
 	offline,
 };
