@@ -75,16 +75,11 @@ static void unmark(struct page *page)
 	count(-1);
 }
 
-/* A page that nobody uses and the allocator does not have: it stays here, with one reference. */
+/* A page that nobody uses and the allocator does not have: it stays here (page_kept_poisoned()). */
 static void keep(struct page *page)
 {
 	WRITE_ONCE(page->owner, (const void *)memory_failure);
 	set_page_count(page, 1);
-}
-
-static bool kept(const struct page *page)
-{
-	return page_count(page) == 1 && READ_ONCE(page->owner) == (const void *)memory_failure;
 }
 
 /* The first page of the allocation that holds `pfn`; NULL when it is in nobody's hands. */
@@ -295,7 +290,7 @@ static int unpoison(unsigned long pfn)
 		return -EIO;
 	if (failure.hardware)
 		return -EOPNOTSUPP;
-	if (!PageHWPoison(page) || PageReserved(page) || (page_count(page) && !kept(page)) ||
+	if (!PageHWPoison(page) || PageReserved(page) || (page_count(page) && !page_kept_poisoned(page)) ||
 	    (!page_count(page) && find_head(pfn)))
 		return -EBUSY;
 	unmark(page);

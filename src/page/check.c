@@ -147,7 +147,7 @@ int page_check(void (*say)(const char *text, void *arg), void *arg)
 /* Allocated or referenced, not just kept by the machine itself. */
 static bool in_use(const struct page *page)
 {
-	return page_count(page) && !PageReserved(page);
+	return page_count(page) && !PageReserved(page) && !page_kept_poisoned(page);
 }
 
 static unsigned long part_in_use(struct zone_part *part, struct page **example)

@@ -216,6 +216,12 @@ void range_usage(unsigned long pfn, unsigned long end_pfn, struct range_usage *u
 /* Counters of /proc/vmstat (MIGR-13). Atomic. */
 extern unsigned long page_migrate_success, page_migrate_fail;
 extern long page_poisoned; /* HardwareCorrupted, in pages */
+/* A poisoned page that nobody uses: the machine keeps it, with one reference, from everybody. */
+static inline bool page_kept_poisoned(const struct page *page)
+{
+	return PageHWPoison(page) && page_count(page) == 1 &&
+	       READ_ONCE(page->owner) == (const void *)memory_failure;
+}
 
 /* Whole-layer checker for mp_check(): returns inconsistencies, each said. */
 int page_check(void (*say)(const char *text, void *arg), void *arg);

@@ -78,6 +78,26 @@ TEST(POISON_2, "a free page is taken out of the allocator, marked, has one refer
 	machine_check();
 }
 
+TEST(poison_shutdown, "pages that are kept for being poisoned do not keep the machine from shutting down; one in use does")
+{
+	struct mp_reason reason;
+	struct page *page;
+
+	boot_movable(NULL);
+	CHECK_EQ(soft_offline_page(PFN + 100, 0), 0);
+	CHECK_EQ(memory_failure(PFN + 200, 0), 0);
+	page = stuck_take(NODE);
+	CHECK_EQ(memory_failure(page_to_pfn(page), 0), -EBUSY);
+	CHECK_EQ(mp_shutdown(), -EBUSY);
+	CHECK_EQ(mp_last_reason(&reason), 0);
+	CHECK_EQ(reason.left, 1);
+	__free_page(page);
+	CHECK_EQ(mp_shutdown(), 0);
+	boot_movable(NULL);
+	CHECK_EQ(kb_corrupted(), 0);
+	machine_check();
+}
+
 static bool isolate_it(struct page *page, isolate_mode_t mode)
 {
 	return true;
