@@ -98,9 +98,10 @@ int64_t os_next_data(int fd, uint64_t offset)
 	return at < 0 ? -errno : at;
 }
 
+/* A pipe without a writer reads as empty instead of keeping the caller for ever. */
 int os_open_read(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	return fd < 0 ? -errno : fd;
 }

@@ -258,8 +258,12 @@ static int need_node(struct mp_desc *desc, int nid)
 
 void *desc_grown(void *at, int count, size_t size)
 {
-	void *larger = os_alloc((size_t)(count + 1) * size);
+	void *larger;
 
+	/* There is room up to the next power of two, so that long texts are read in linear time. */
+	if (at && (count & (count - 1)))
+		return at;
+	larger = os_alloc((size_t)max(count, 1) * 2 * size);
 	if (larger && at)
 		memcpy(larger, at, (size_t)count * size);
 	if (larger)

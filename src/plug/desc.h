@@ -52,7 +52,7 @@ struct mp_desc {
 int desc_fail(struct mp_desc *desc, int error, const char *fmt, ...)
 	__attribute__((__format__(__printf__, 3, 4)));
 bool desc_node_possible(const struct mp_desc *desc, int nid);
-/* A copy of `count` items with room for one more in place of `at`, or NULL. */
+/* `at`, or a copy in its place, with room for one more than its `count` items; or NULL. Only this grows the list. */
 void *desc_grown(void *at, int count, size_t size);
 /* mp_desc_add_cpu() in a state of mp_desc_set_cpu(). */
 int desc_add_cpu(struct mp_desc *desc, int cpu, int nid, const char *state);

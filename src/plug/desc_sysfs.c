@@ -151,7 +151,7 @@ static int add_distance(int to, void *arg)
 	long distance = strtol(d->next, &end, 10);
 
 	if (end == d->next)
-		return 0;
+		return 1; /* no more of them, however long the list is */
 	d->next = end;
 	return mp_desc_set_distance(d->m->desc, d->m->node, to, (int)distance);
 }
@@ -184,7 +184,7 @@ static int read_node(int nid, void *arg)
 	if (!ret && read_at(m, &text, "%s/distance", path) >= 0) {
 		d.next = text;
 		if (read_at(m, &online, "sys/devices/system/node/online") >= 0) {
-			ret = desc_parse_list(online, add_distance, &d);
+			ret = min(desc_parse_list(online, add_distance, &d), 0);
 			os_free(online);
 		}
 		os_free(text);
@@ -257,6 +257,10 @@ static int add_block(struct mirror *m, const struct mirrored *block)
 	ssize_t len;
 	int ret;
 
+	/* Not only the product: the next block's start, too. */
+	if (block->id >= ~0ULL / m->block_size)
+		return desc_fail(m->desc, -EINVAL, "%s: memory%llu lies behind the end of the address space",
+				 m->dir, (unsigned long long)block->id);
 	len = read_at(m, &state, "sys/devices/system/memory/memory%llu/state",
 		      (unsigned long long)block->id);
 	if (len < 0)
