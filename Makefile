@@ -30,15 +30,11 @@ bench: all
 soak: all
 	@MODEL_SECONDS=60 tests/run $(B) --suite model --suite stress --for $(SECONDS)
 
-<<<<<<< HEAD
-check-apps: deps-apps all
-=======
 # libFuzzer on what can be written, sent and read, for SECONDS each; needs clang.
 fuzz: deps
 	@tests/fuzz/run $(SECONDS)
 
-check-apps: all
->>>>>>> ed53ec1 (tests: fuzz the files, the socket door, descriptions and saved trees)
+check-apps: deps-apps all
 	@tests/run-apps $(B)
 
 mutants: deps
@@ -62,8 +58,4 @@ deps-ci:
 clean:
 	rm -rf $(B) build-ci build-mutants build-fuzz
 
-<<<<<<< HEAD
-.PHONY: all run check bench soak check-apps mutants install deps deps-check deps-apps deps-ci clean
-=======
-.PHONY: all run check bench soak fuzz check-apps mutants install deps deps-check deps-ci clean
->>>>>>> ed53ec1 (tests: fuzz the files, the socket door, descriptions and saved trees)
+.PHONY: all run check bench soak fuzz check-apps mutants install deps deps-check deps-apps deps-ci clean
