@@ -33,7 +33,6 @@ static struct {
 	struct mutex lock;
 	struct list_head listeners;
 	u64 seqnum;
-	bool fork_known;
 } uevents = { .lock = __MUTEX_INITIALIZER(uevents), .listeners = LIST_HEAD_INIT(uevents.listeners) };
 
 /* The message under construction: header first, then the variables. */
@@ -47,6 +46,12 @@ struct message {
 static void unlock_in_child(void)
 {
 	mp_mutex_init(&uevents.lock, "uevents");
+}
+
+/* Before anybody who listens, and whose own reset in a child may end that. */
+__attribute__((constructor)) static void uevents_at_start(void)
+{
+	sync_at_fork_child(unlock_in_child);
 }
 
 /* 0 or -ENOMEM; a variable that does not fit leaves the message as it was (UEVENT-4). */
@@ -127,9 +132,6 @@ int mp_uevent_listen(mp_uevent_fn fn, void *arg)
 	listener->fn = fn;
 	listener->arg = arg;
 	mutex_lock(&uevents.lock);
-	if (!uevents.fork_known)
-		sync_at_fork_child(unlock_in_child);
-	uevents.fork_known = true;
 	list_add_tail(&listener->node, &uevents.listeners);
 	mutex_unlock(&uevents.lock);
 	return 0;

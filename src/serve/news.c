@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * News for watchers: the ring tells that it has a new record, uevents are kept
- * as text, the last UEVENTS of them. news.lock guards those; nobody waits for
- * a watcher.
+ * as text, the last UEVENTS of them. news.lock guards those, news.gate the
+ * descriptor while somebody writes to it; nobody waits for a watcher.
  */
 #include <linux/errno.h>
 #include <linux/mutex.h>
@@ -10,28 +10,44 @@
 #include "os/os.h"
 #include "report/report.h"
 #include "serve/serve_internal.h"
+#include "sync/futex.h"
 
 #define UEVENTS 128u
 
 static struct {
 	struct mutex lock;
-	int eventfd;
-	u32 wanted, woken; /* atomic */
+	u32 gate;
+	int eventfd; /* -1: closed */
+	u32 armed;   /* atomic: the I/O thread sleeps, and wants to know of the next news */
 	u64 next;	   /* number of the next uevent; the first is 1 */
 	struct {
 		size_t size;
 		char text[NEWS_TEXT];
 	} kept[UEVENTS];
-} news = { .lock = __MUTEX_INITIALIZER(news), .next = 1 };
+} news = { .lock = __MUTEX_INITIALIZER(news), .eventfd = -1, .next = 1 };
 
+/*
+ * Both sides exchange `armed`: whoever comes second sees what the first one did
+ * before, so either the I/O thread finds the news or it is woken. Taken with
+ * the smallest lock: a wait for it is no record of the ring, which calls this.
+ */
 static void wake(void)
 {
 	static const u64 one = 1;
 
-	/* Once until the I/O thread has looked. */
-	if (__atomic_load_n(&news.wanted, __ATOMIC_ACQUIRE) &&
-	    !__atomic_exchange_n(&news.woken, 1, __ATOMIC_ACQ_REL))
+	if (!__atomic_exchange_n(&news.armed, 0, __ATOMIC_ACQ_REL))
+		return;
+	futex_lock(&news.gate);
+	if (news.eventfd >= 0)
 		os_write(news.eventfd, &one, sizeof(one));
+	futex_unlock(&news.gate);
+}
+
+static void set_eventfd(int eventfd)
+{
+	futex_lock(&news.gate);
+	news.eventfd = eventfd;
+	futex_unlock(&news.gate);
 }
 
 static void on_uevent(const char *text, size_t size, void *arg)
@@ -47,25 +63,37 @@ static void on_uevent(const char *text, size_t size, void *arg)
 
 int news_start(int eventfd)
 {
+	int error;
+
 	mp_mutex_init(&news.lock, "news");
-	news.eventfd = eventfd;
-	news.wanted = 0;
-	news.woken = 0;
+	news_wanted(false);
+	error = mp_uevent_listen(on_uevent, NULL);
+	if (error)
+		return error;
+	set_eventfd(eventfd);
 	__atomic_store_n(&ring_wake_hook, wake, __ATOMIC_RELEASE);
-	return mp_uevent_listen(on_uevent, NULL);
+	return 0;
 }
 
+/* Returns when nobody is about to write to the descriptor. */
 void news_stop(void)
 {
 	mp_uevent_unlisten(on_uevent, NULL);
-	news_wanted(false);
 	__atomic_store_n(&ring_wake_hook, NULL, __ATOMIC_RELEASE);
+	news_wanted(false);
+	set_eventfd(-1);
+}
+
+void news_forget(void)
+{
+	mp_mutex_init(&news.lock, "news");
+	news.gate = 0;
+	news_stop();
 }
 
 void news_wanted(bool yes)
 {
-	__atomic_store_n(&news.wanted, yes, __ATOMIC_RELEASE);
-	__atomic_store_n(&news.woken, 0, __ATOMIC_RELEASE);
+	__atomic_exchange_n(&news.armed, yes, __ATOMIC_ACQ_REL);
 }
 
 u64 news_uevent_next(void)

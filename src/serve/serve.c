@@ -474,7 +474,7 @@ static void forget(void)
 	os_close(serve.eventfd);
 	serve.running = false;
 	requests_forget();
-	news_stop();
+	news_forget();
 }
 
 static void register_forget(void)

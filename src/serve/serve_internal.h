@@ -41,7 +41,8 @@ void requests_forget(void); /* fork child */
 
 int news_start(int eventfd);
 void news_stop(void);
-/* Whether anybody watches: nothing is woken otherwise. */
+void news_forget(void); /* fork child */
+/* Whether anybody watches: nothing is woken otherwise. To be called again before looking for news. */
 void news_wanted(bool yes);
 /* The uevent with this number, its text and size; 1, 0: not there yet; *number is set to the oldest. */
 int news_uevent(u64 *number, char *text, size_t *size);

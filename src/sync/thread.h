@@ -41,7 +41,7 @@ extern void (*sync_thread_exit_hook)(struct sync_thread *thread);
 /*
  * A function that puts one module's locks and state right in a fork child
  * (the machine is gone there). Registered once by each module with such state;
- * called in order of registration, single-threaded. At most 16.
+ * called in order of registration, single-threaded. At most 32.
  */
 void sync_at_fork_child(void (*reset)(void));
 

@@ -241,10 +241,20 @@ static void objects_check(void)
 }
 
 static int op_boot(void) { return mp_boot(desc); }
+
+/* This process's own: others may run the same test. */
+static const char *own_path(const char *what)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "/tmp/memplug-fault-%s-%d", what, (int)getpid());
+	return path;
+}
+
 /* The same machine, with a file behind its hot memory. */
 static int with_file(void)
 {
-	static const struct mp_backing file = { .kind = "file", .path = "/tmp/memplug-fault" };
+	struct mp_backing file = { .kind = "file", .path = own_path("file") };
 	int ret = mp_desc_back_range(desc, HOT, 2 * BLOCK, &file);
 
 	unlink(file.path);
@@ -256,7 +266,7 @@ static int op_file_boot(void)
 
 	/* The next one makes it again, as the first one does. */
 	if (ret)
-		unlink("/tmp/memplug-fault");
+		unlink(own_path("file"));
 	return ret;
 }
 static int op_add(void) { return add_memory(1, HOT, 2 * BLOCK, MHP_NONE); }
@@ -313,7 +323,7 @@ static void undo_boot(void) { must_work(mp_shutdown()); }
 static void undo_file_boot(void)
 {
 	must_work(mp_shutdown());
-	unlink("/tmp/memplug-fault");
+	unlink(own_path("file"));
 }
 static void undo_add(void) { must_work(op_remove()); }
 static void undo_online(void) { must_work(op_offline()); }
@@ -447,7 +457,7 @@ static long loop(const struct operation *op, enum fault_kind kind)
 			CHECK_EQ(ret, 0);
 			op->undo();
 			free(before);
-			unlink("/tmp/memplug-fault");
+			unlink(own_path("file"));
 			break;
 		}
 		if (mp_check(NULL, NULL))
@@ -605,43 +615,6 @@ OPERATION(18, file_offline)
 OPERATION(19, device_map)
 OPERATION(20, device_unmap)
 OPERATION(21, ring_save)
-
-/* Other threads' system calls are not this one's, so strace has nothing to compare. */
-static void serve_loop(enum fault_kind kind)
-{
-	static const char path[] = "/tmp/memplug-fault-socket";
-	bool hit = true;
-	const char *what;
-	long n;
-
-	mp_set_log_hook(quiet, NULL);
-	unlink(path);
-	must_work(mp_serve(path, 2) ?: mp_serve_stop());
-	for (n = 1; hit; n++) {
-		int fds = count_dir("/proc/self/fd"), threads = count_dir("/proc/self/task"), ret;
-
-		fault_arm(kind, n);
-		ret = mp_serve(path, 2);
-		fault_disarm(&hit, &what);
-		if (!hit || !ret)
-			must_work(ret ?: mp_serve_stop());
-		if (count_dir("/proc/self/fd") != fds || count_dir("/proc/self/task") != threads ||
-		    !access(path, F_OK))
-			FAIL("serve: %s number %ld failed, and something is left", what, n);
-	}
-	CHECK_GT(n, kind == FAULT_SYSCALL ? 5 : 1);
-	printf("# serve: N = %ld\n", n - 2);
-}
-
-TEST(serve_nth_call, "serving leaves nothing when its nth system call fails")
-{
-	serve_loop(FAULT_SYSCALL);
-}
-
-TEST(serve_nth_alloc, "serving leaves nothing when its nth allocation fails")
-{
-	serve_loop(FAULT_ALLOC);
-}
 
 TEST(GROUP_4, "a group for which there is no memory: ENOMEM, and its id is free")
 {

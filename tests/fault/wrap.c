@@ -13,6 +13,16 @@ static __thread struct {
 	const char *what;
 } fault;
 
+void (*fault_hook)(const char *what, int fd);
+
+static void tell_hook(const char *what, int fd)
+{
+	void (*hook)(const char *what, int fd) = __atomic_load_n(&fault_hook, __ATOMIC_ACQUIRE);
+
+	if (hook)
+		hook(what, fd);
+}
+
 void fault_arm(enum fault_kind kind, long nth)
 {
 	fault.kind = kind;
@@ -94,7 +104,6 @@ WRAP(int, os_open_read, (const char *path), (path), -EMFILE)
 WRAP(ssize_t, os_read_at, (int fd, void *buf, size_t n, uint64_t off), (fd, buf, n, off), -EIO)
 WRAP(ssize_t, os_read_dir, (int fd, void *buf, size_t n), (fd, buf, n), -EIO)
 WRAP(int, os_create, (const char *path), (path), -EIO)
-WRAP(ssize_t, os_write, (int fd, const void *buf, size_t n), (fd, buf, n), -EIO)
 WRAP(int, os_residency, (void *at, size_t len, unsigned char *vec), (at, len, vec), -EAGAIN)
 WRAP(int, os_nofile_limit, (void), (), -EPERM)
 WRAP(int, os_reserve_at, (void *at, size_t len), (at, len), -ENOMEM)
@@ -111,7 +120,6 @@ WRAP(int, os_uffd_wake, (int fd, void *at, size_t len), (fd, at, len), -EAGAIN)
 WRAP(int, os_map_again, (void *from, void *at, size_t len), (from, at, len), -ENOMEM)
 WRAP(int, os_membarrier_register, (void), (), -ENOSYS)
 WRAP(int, os_membarrier, (void), (), -EPERM)
-WRAP(int, os_futex_wait, (uint32_t *w, uint32_t v, uint64_t ns), (w, v, ns), -EINTR)
 WRAP(int, os_futex_wake, (uint32_t *w, int n), (w, n), -EINVAL)
 WRAP(int, os_sleep_ns, (uint64_t ns), (ns), -EINTR)
 WRAP(int, os_signals_block, (sigset_t *old), (old), -EINVAL)
@@ -119,13 +127,32 @@ WRAP(int, os_signals_restore, (const sigset_t *old), (old), -EINVAL)
 WRAP(int, os_signal_ignored, (int signal), (signal), -EINVAL)
 WRAP(int, os_signals_pending, (sigset_t *pending), (pending), -EFAULT)
 
+ssize_t __real_os_write(int fd, const void *buf, size_t n);
+ssize_t __wrap_os_write(int fd, const void *buf, size_t n);
+ssize_t __wrap_os_write(int fd, const void *buf, size_t n)
+{
+	tell_hook("os_write", fd);
+	return turn(FAULT_SYSCALL, "os_write") ? -EIO : __real_os_write(fd, buf, n);
+}
+
+int __real_os_futex_wait(uint32_t *word, uint32_t value, uint64_t ns);
+int __wrap_os_futex_wait(uint32_t *word, uint32_t value, uint64_t ns);
+int __wrap_os_futex_wait(uint32_t *word, uint32_t value, uint64_t ns)
+{
+	tell_hook("os_futex_wait", -1);
+	return turn(FAULT_SYSCALL, "os_futex_wait") ? -EINTR : __real_os_futex_wait(word, value, ns);
+}
+
 /* A close that fails has closed the descriptor all the same. */
 int __real_os_close(int fd);
 int __wrap_os_close(int fd);
 int __wrap_os_close(int fd)
 {
 	bool fails = turn(FAULT_SYSCALL, "os_close");
-	int ret = __real_os_close(fd);
+	int ret;
+
+	tell_hook("os_close", fd);
+	ret = __real_os_close(fd);
 
 	return fails ? -EIO : ret;
 }
