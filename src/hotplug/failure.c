@@ -16,6 +16,9 @@
 #include <linux/migrate.h>
 
 #define TRIES 3 /* a page may be on its way between two owners */
+/* How long memory_failure() waits until it has arrived: doubled from the first to the last, 1 s in all. */
+#define ARRIVES_FIRST_NS 1000ULL
+#define ARRIVES_LAST_NS 500000000ULL
 
 struct handler {
 	struct list_head node;
@@ -197,23 +200,46 @@ static int tell_owners(struct page *head, unsigned long pfn, int flags)
 	return -EBUSY;
 }
 
+/* Takes a free page out of the allocator, or a reference to the allocation that has it (*head). */
+static bool take_or_find(unsigned long pfn, struct page **head)
+{
+	if (buddy_take_page(pfn))
+		return true;
+	*head = find_head(pfn);
+	if (*head && !get_page_unless_zero(*head))
+		*head = NULL;
+	/* Freed between the two looks? */
+	return !*head && buddy_take_page(pfn);
+}
+
+/*
+ * The same, when it is neither: some thread is just getting the page or giving
+ * it back, and is about to write its flags. A mark would be lost then.
+ */
+static bool catch_page(struct page *page, unsigned long pfn, struct page **head)
+{
+	bool taken = take_or_find(pfn, head);
+	u64 pause;
+
+	for (pause = ARRIVES_FIRST_NS; !taken && !*head && pause <= ARRIVES_LAST_NS; pause *= 2) {
+		if (PageReserved(page) || PageOffline(page))
+			break; /* nobody's for long */
+		os_sleep_ns(pause);
+		taken = take_or_find(pfn, head);
+	}
+	return taken;
+}
+
 /* POISON-8: marked whatever it is; the mark stays also when nobody can help. */
 static int fail_page(struct page *page, unsigned long pfn, int flags)
 {
 	struct zone *zone = page_zone(page);
 	struct page *head = NULL;
 	bool taken;
-	int tries, ret;
+	int ret;
 
 	zone_pcp_disable(zone);
-	taken = buddy_take_page(pfn);
-	for (tries = 0; !taken && !head && tries < TRIES; tries++) {
-		head = find_head(pfn);
-		if (head && !get_page_unless_zero(head))
-			head = NULL;
-		if (!head)
-			taken = buddy_take_page(pfn);
-	}
+	taken = catch_page(page, pfn, &head);
 	zone_pcp_enable(zone);
 	mark(page);
 	if (!(flags & MF_SW_SIMULATED))
