@@ -140,7 +140,7 @@ static struct worker workers[THREADS];
 static uint64_t seed;
 static pthread_barrier_t barrier;
 static bool stop;
-static time_t end_time;
+static time_t end_time, last_time;
 static char failure[512];
 
 static void fail(const char *fmt, ...)
@@ -419,6 +419,16 @@ static void say(const char *text, void *arg)
 	snprintf(failure, sizeof(failure), "%s", text);
 }
 
+static unsigned long count_moving(void)
+{
+	unsigned long moving = 0;
+	int t;
+
+	for (t = 0; t < THREADS; t++)
+		moving += workers[t].moving_offlines;
+	return moving;
+}
+
 static void compare(void)
 {
 	unsigned long pages = 0, online_pages = 0, blocks = 0, present = 0;
@@ -464,7 +474,9 @@ static void compare(void)
 		fail("%lu blocks, the model says %lu", (unsigned long)stats.blocks, blocks + 64);
 	if (mp_check(say, NULL))
 		fail("machine check: %s", failure);
-	stop = time(NULL) >= end_time;
+	/* On a machine that has little time for us, longer: what counts is what happened. */
+	stop = time(NULL) >= end_time &&
+	       (count_moving() >= NEEDED_OFFLINES || time(NULL) >= last_time);
 }
 
 static void *work(void *arg)
@@ -498,7 +510,8 @@ static void boot(void)
 
 static void report(void)
 {
-	unsigned long good[OPERATIONS] = { 0 }, refused[OPERATIONS] = { 0 }, moving = 0, moves = 0;
+	unsigned long good[OPERATIONS] = { 0 }, refused[OPERATIONS] = { 0 }, moves = 0;
+	unsigned long moving = count_moving();
 	int t, op, i;
 
 	for (t = 0; t < THREADS; t++) {
@@ -508,7 +521,6 @@ static void report(void)
 		}
 		for (i = 0; i < OBJECTS; i++)
 			moves += workers[t].object[i].moves;
-		moving += workers[t].moving_offlines;
 	}
 	for (op = 0; op < OPERATIONS; op++)
 		printf("# %-18s %10lu ok %10lu refused\n", operation_names[op], good[op],
@@ -563,6 +575,7 @@ TEST(none_model_machine, "eight threads of random operations agree with a plain 
 	mp_set_log_hook(quiet, NULL);
 	boot();
 	end_time = time(NULL) + (seconds ? atol(seconds) : 10);
+	last_time = end_time + 3 * (end_time - time(NULL));
 	pthread_barrier_init(&barrier, NULL, THREADS);
 	for (t = 0; t < THREADS; t++) {
 		workers[t].number = t;
