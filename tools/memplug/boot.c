@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* `memplug boot`: a machine as a process of its own, served on a socket until SIGTERM or Ctrl-C. */
 #include "memplug.h"
+#include "describe.h"
 #include "json.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,59 +13,6 @@
 
 #include <memplug/machine.h>
 #include <memplug/reason.h>
-
-static int fail(const struct mp_desc *desc, const char *what, int error)
-{
-	complain("%s: %s", what, *mp_desc_error(desc) ? mp_desc_error(desc) : strerror(-error));
-	return EXIT_USAGE;
-}
-
-static int describe(struct mp_desc *desc, int argc, char **argv, const char **mount)
-{
-	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' }, { "from", required_argument, NULL, 'f' },
-		{ "set", required_argument, NULL, 's' }, { "mount", required_argument, NULL, 'm' },
-		{ 0 },
-	};
-	bool any = false;
-	int c, ret;
-
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "+c:f:s:m:", longs, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			ret = mp_desc_read_file(desc, optarg);
-			any = true;
-			break;
-		case 'f':
-			ret = mp_desc_read_sysfs(desc, optarg);
-			any = true;
-			break;
-		case 's':
-			ret = mp_desc_parse(desc, optarg, "--set");
-			any |= !strchr(optarg, '=');
-			break;
-		case 'm':
-			*mount = optarg;
-			ret = 0;
-			break;
-		default:
-			return EXIT_USAGE;
-		}
-		if (ret < 0)
-			return fail(desc, optarg, ret);
-	}
-	if (optind < argc) {
-		complain("%s: not understood; `memplug boot --help`", argv[optind]);
-		return EXIT_USAGE;
-	}
-	if (any)
-		return EXIT_DONE;
-	/* Something to look at: boot memory on node 0, as much again to come on node 1. */
-	ret = mp_desc_parse(desc, "node 0\nnode 1\ncpu 0 node 0\nram 0 1G node 0\n"
-			    "offline 4G 1G node 1\n", "default machine");
-	return ret < 0 ? fail(desc, "default machine", ret) : EXIT_DONE;
-}
 
 static void announce(const struct options *options, const char *socket, const char *mount)
 {
@@ -144,12 +91,23 @@ static int boot(struct options *options, int argc, char **argv)
 }
 
 const struct verb verb_boot = {
-	"boot", "[--config FILE | --from DIR] [--set STATEMENT]... [--mount DIR]", "a machine of its own, until SIGTERM",
-	"  --config FILE    its description (see mp_boot(3))\n"
-	"  --from DIR       like the machine whose sys/devices/system/memory lies below DIR; / is this host\n"
-	"  --set STATEMENT  a line of a description: --set 'contract = linux-6.1', --set 'offline 8G 4G node 1'\n"
-	"  --mount DIR      shows its tree at DIR: DIR/sys/devices/system/memory, ... (see mount)\n"
+	"boot", "[OPTIONS]", "a machine of its own, until SIGTERM",
+	"Prints the path of its socket when it runs. Ctrl-C or SIGTERM ends it, and the socket is gone.\n"
+	"  --config FILE          its description (see mp_boot(3)), or\n"
+	"  --from DIR             like the machine whose sys/devices/system/memory lies below DIR; / is this host, or\n"
+	"  --memory SIZE          so much memory online (1G),\n"
+	"  --plug SIZE            so much offline, from 4 GiB on (0),\n"
+	"  --nodes N, --cpus N    both in equal parts on so many nodes (1), CPUs likewise (1)\n"
 	"Without any of them: 1 GiB of memory online on node 0, 1 GiB offline on node 1.\n"
-	"Prints the path of its socket when it runs. Ctrl-C or SIGTERM ends it.\n",
+	"  --mount DIR            shows its tree at DIR: DIR/sys/devices/system/memory, ... (see mount)\n"
+	"  --set STATEMENT        a line of a description: --set 'offline 8G 4G node 1'\n"
+	"The options of a description (mp_boot(3)):\n"
+	"  --block SIZE, --max-phys SIZE, --contract document|linux-6.1,\n"
+	"  --backing memfd|anonymous|hugetlb|hugetlb-1G, --commit lazy|populate, --overcommit yes|no,\n"
+	"  --memhp-default-state offline|online|online_kernel|online_movable, --movable-node Y|N, --probe Y|N,\n"
+	"  --online-policy contig-zones|auto-movable, --auto-movable-ratio N, --auto-movable-numa-aware Y|N,\n"
+	"  --memmap-on-memory Y|N\n\n"
+	"  memplug boot --memory 4G --plug 8G --nodes 2 --contract linux-6.1\n"
+	"  memplug --socket /run/m boot --from / --mount /mnt\n",
 	boot,
 };
