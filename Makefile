@@ -25,6 +25,7 @@ bench: all
 	@found=; for program in $(B)/bench/*; do \
 		if [ -f "$$program" ] && [ -x "$$program" ]; then found=1; "$$program" || exit 1; fi; \
 	done; [ "$$found" ] || echo "bench: nothing to measure yet"
+	@bench/command_ls $(B)
 
 # The random and concurrent tests again and again, with new seeds, for SECONDS.
 soak: all

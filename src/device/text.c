@@ -85,16 +85,21 @@ static bool text_room(struct text *text, size_t more)
 
 void text_printf(struct text *text, const char *fmt, ...)
 {
+	size_t room = text->failed ? 0 : text->size - text->len;
 	va_list args, again;
 	int len;
 
 	va_start(args, fmt);
 	va_copy(again, args);
-	len = vsnprintf(NULL, 0, fmt, args);
-	if (len > 0 && text_room(text, (size_t)len + 1)) {
-		vsnprintf(text->start + text->len, (size_t)len + 1, fmt, again);
-		text->len += (size_t)len;
+	len = vsnprintf(room ? text->start + text->len : NULL, room, fmt, args);
+	if (len > 0 && (size_t)len >= room) {
+		/* It did not fit: once more, into a larger buffer. */
+		if (text_room(text, (size_t)len + 1))
+			vsnprintf(text->start + text->len, (size_t)len + 1, fmt, again);
+		else
+			len = 0;
 	}
+	text->len += (size_t)max(len, 0);
 	va_end(again);
 	va_end(args);
 }
