@@ -35,8 +35,8 @@ enum mp_packet_op {
 	MP_PACKET_HELLO,  /* from the server, first: value: version; text: library and contract */
 	MP_PACKET_LIST,	  /* path; value: entries to skip. Reply: value entries */
 	MP_PACKET_STAT,	  /* path. Reply: one entry */
-	MP_PACKET_READ,	  /* path; value: offset. Reply: value bytes */
-	MP_PACKET_WRITE,  /* path, NUL, bytes. Reply: value: bytes taken */
+	MP_PACKET_READ,	  /* path, NUL, id or nothing; value: offset. Reply: value bytes */
+	MP_PACKET_WRITE,  /* path, NUL, bytes; value: id or 0. Reply: value: bytes taken */
 	MP_PACKET_WATCH,  /* value: MP_WATCH_ bits. Reply, then news under the same id */
 	MP_PACKET_CANCEL, /* value: id of a request of this connection */
 };
@@ -45,23 +45,25 @@ enum mp_packet_op {
 struct mp_packet {
 	uint32_t id;	/* the client's; unlike those of its requests that are under way */
 	uint16_t op;	/* enum mp_packet_op */
-	uint16_t flags; /* of replies */
+	uint16_t flags; /* of replies, but for RUNNING */
 	int64_t value;
 };
 #define MP_PACKET_MORE 1  /* the answer goes on: ask again from behind what came */
 #define MP_PACKET_NEWS 2  /* no reply: news of a watch */
 #define MP_PACKET_LOST 4  /* value news were dropped, since this client was slow */
+#define MP_PACKET_RUNNING 8 /* of CANCEL: only an operation that runs, no waiting for it */
 
 #define MP_WATCH_EVENTS 1  /* struct mp_ring_record of any type but those below */
 #define MP_WATCH_UEVENTS 2 /* the text of a uevent */
 #define MP_WATCH_REASONS 4 /* struct mp_ring_record of MP_RING_REFUSAL */
 
-/* An entry of LIST and STAT, 8 bytes, then its name and its link's target, each with a NUL. */
+/* An entry of LIST and STAT, 16 bytes, then its name and its link's target, each with a NUL. */
 struct mp_packet_entry {
 	uint8_t type; /* enum mp_entry_type */
-	uint8_t zero;
+	uint8_t waits; /* 1: reading it may wait for an operation */
 	uint16_t mode;
 	uint32_t size;
+	uint64_t id; /* struct mp_entry */
 };
 
 #ifdef __cplusplus

@@ -8,6 +8,7 @@
 #ifndef MEMPLUG_TREE_H
 #define MEMPLUG_TREE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -50,7 +51,9 @@ struct mp_entry {
 	char name[64];
 	enum mp_entry_type type;
 	unsigned int mode; /* permission bits */
+	bool waits;	   /* a file: reading it may wait for an operation that runs */
 	size_t size;	   /* 4096 for attributes, 0 otherwise */
+	uint64_t id;	   /* of this object: one that is made again has another; 0: the root */
 	char target[128];  /* of a link, relative */
 };
 /* Looks at one path without following a final link. 0, -ENOENT, -ENOTDIR, -ENXIO. */

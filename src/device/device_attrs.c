@@ -49,6 +49,11 @@ static bool online_visible(void *owner, const struct tree_attr *attr)
 	return device_supports_offline(dev) && !dev->offline_disabled;
 }
 
+static bool device_busy(void *owner)
+{
+	return mutex_is_locked(&((struct device *)owner)->mutex);
+}
+
 /* Empty, but it waits for a transaction of the device as `online` does (LOCK-21). */
 static ssize_t uevent_show(void *owner, const struct tree_attr *attr, char *buf)
 {
@@ -122,9 +127,9 @@ static ssize_t no_delay_store(void *owner, const struct tree_attr *attr, const c
 	return -EIO;
 }
 
-static const struct tree_attr online_attr = { .name = "online", .mode = 0644, .waits = true, .show = online_show,
+static const struct tree_attr online_attr = { .name = "online", .mode = 0644, .waits = true, .busy = device_busy, .show = online_show,
 					      .store = online_store, .visible = online_visible };
-static const struct tree_attr uevent_attr = { .name = "uevent", .mode = 0644, .waits = true, .show = uevent_show,
+static const struct tree_attr uevent_attr = { .name = "uevent", .mode = 0644, .waits = true, .busy = device_busy, .show = uevent_show,
 					      .store = device_uevent_store };
 static const struct tree_attr root_uevent_attr = { .name = "uevent", .mode = 0644,
 						   .show = root_uevent_show,

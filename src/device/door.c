@@ -41,14 +41,22 @@ static int find_file(const char *path, unsigned int wanted, struct tree_place *p
 	return 0;
 }
 
-static int enter_file(const char *path, unsigned int wanted, struct tree_active *active,
+/* The object is what the caller means: it is id, or id is 0 (SYSFS-6). */
+static int check_id(int error, const struct tree_place *place, u64 id)
+{
+	if (id && (error == -ENOENT || error == -ENOTDIR || (!error && tree_place_id(place) != id)))
+		return -ENODEV;
+	return error;
+}
+
+static int enter_file(const char *path, u64 id, unsigned int wanted, struct tree_active *active,
 		      const struct tree_attr **attr)
 {
 	struct tree_place place;
 	int error;
 
 	tree_lock();
-	error = find_file(path, wanted, &place);
+	error = check_id(find_file(path, wanted, &place), &place, id);
 	if (!error && !tree_enter(place.dir, active))
 		error = -ENOENT;
 	tree_unlock();
@@ -102,7 +110,7 @@ ssize_t mp_read(const char *path, char *buf, size_t size)
 	if (!buf && size)
 		return -EINVAL;
 	do {
-		error = enter_file(path, READABLE, &active, &attr);
+		error = enter_file(path, 0, READABLE, &active, &attr);
 		if (error)
 			return error;
 		len = show(active.dir, attr, page, &heap);
@@ -139,25 +147,32 @@ static ssize_t store(struct mp_dir *dir, const struct tree_attr *attr, const cha
 	return attr->store ? attr->store(dir->owner, attr, text, count) : -EIO;
 }
 
-ssize_t mp_write(const char *path, const char *buf, size_t count)
+ssize_t tree_try_write(const char *path, u64 id, const char *buf, size_t count)
 {
 	const struct tree_attr *attr;
 	struct tree_active active;
 	char text[MP_ATTR_SIZE + 1];
 	ssize_t done;
-	int error;
+	int error = enter_file(path, id, WRITABLE, &active, &attr);
+
+	if (error)
+		return error;
+	count = write_text(text, buf, count);
+	done = count ? store(active.dir, attr, text, count) : 0;
+	/* A restart gives the reference up, so that the file can be removed (LOCK-18). */
+	tree_leave(&active);
+	return done;
+}
+
+ssize_t mp_write(const char *path, const char *buf, size_t count)
+{
+	ssize_t done;
 
 	if (!buf && count)
 		return -EINVAL;
-	count = write_text(text, buf, count);
-	do {
-		error = enter_file(path, WRITABLE, &active, &attr);
-		if (error)
-			return error;
-		done = count ? store(active.dir, attr, text, count) : 0;
-		/* A restart gives the reference up, so that the file can be removed (LOCK-18). */
-		tree_leave(&active);
-	} while (done == -ERESTARTNOINTR && !cancelled());
+	do
+		done = tree_try_write(path, 0, buf, count);
+	while (done == -ERESTARTNOINTR && !cancelled());
 	return done == -ERESTARTNOINTR ? -EINTR : done;
 }
 
@@ -169,6 +184,11 @@ int mp_write_string(const char *path, const char *text)
 }
 
 int mp_open(const char *path, int flags, struct mp_file **result)
+{
+	return tree_open(path, 0, flags, result);
+}
+
+int tree_open(const char *path, u64 id, int flags, struct mp_file **result)
 {
 	int access = flags & O_ACCMODE;
 	unsigned int wanted = (access != O_WRONLY ? READABLE : 0) |
@@ -187,7 +207,7 @@ int mp_open(const char *path, int flags, struct mp_file **result)
 		return -ENOMEM;
 	mutex_init(&file->lock);
 	tree_lock();
-	error = find_file(path, wanted, &place);
+	error = check_id(find_file(path, wanted, &place), &place, id);
 	if (!error) {
 		file->dir = place.dir;
 		file->attr = place.attr;
@@ -232,28 +252,19 @@ static int generate(struct mp_file *file)
 	return 0;
 }
 
-ssize_t mp_file_read(struct mp_file *file, char *buf, size_t count, off_t offset)
+ssize_t tree_file_try_read(struct mp_file *file, char *buf, size_t count, off_t offset)
 {
 	struct tree_active active;
-	ssize_t done;
+	ssize_t done = 0;
 
-	if (!file || (!buf && count))
-		return -EINVAL;
-	if (file->flags == O_WRONLY)
-		return -EBADF;
-	if (offset < 0)
-		return -EINVAL;
 	mutex_lock(&file->lock);
-	do {
-		if (!enter_open_file(file, &active)) {
-			mutex_unlock(&file->lock);
-			return -ENODEV;
-		}
-		done = !offset || !file->text ? generate(file) : 0;
-		tree_leave(&active);
-	} while (done == -ERESTARTNOINTR && !cancelled());
-	if (done == -ERESTARTNOINTR)
-		done = -EINTR;
+	if (!enter_open_file(file, &active)) {
+		mutex_unlock(&file->lock);
+		return -ENODEV;
+	}
+	if (!offset || !file->text)
+		done = generate(file);
+	tree_leave(&active);
 	if (!done && file->text && (size_t)offset < file->len) {
 		done = (ssize_t)(file->len - (size_t)offset);
 		if ((size_t)done > count)
@@ -263,6 +274,34 @@ ssize_t mp_file_read(struct mp_file *file, char *buf, size_t count, off_t offset
 	}
 	mutex_unlock(&file->lock);
 	return done;
+}
+
+bool tree_file_busy(struct mp_file *file)
+{
+	struct tree_active active;
+	bool busy = false;
+
+	if (file->attr->busy && enter_open_file(file, &active)) {
+		busy = file->attr->busy(file->dir->owner);
+		tree_leave(&active);
+	}
+	return busy;
+}
+
+ssize_t mp_file_read(struct mp_file *file, char *buf, size_t count, off_t offset)
+{
+	ssize_t done;
+
+	if (!file || (!buf && count))
+		return -EINVAL;
+	if (file->flags == O_WRONLY)
+		return -EBADF;
+	if (offset < 0)
+		return -EINVAL;
+	do
+		done = tree_file_try_read(file, buf, count, offset);
+	while (done == -ERESTARTNOINTR && !cancelled());
+	return done == -ERESTARTNOINTR ? -EINTR : done;
 }
 
 ssize_t mp_file_write(struct mp_file *file, const char *buf, size_t count)

@@ -15,6 +15,7 @@ struct item {
 	size_t len; /* of the name: an implied directory's is the start of an attribute's */
 	struct tree_node *node;	      /* with a reference, or NULL */
 	const struct tree_attr *attr; /* NULL: a directory */
+	u64 id;
 };
 
 static void fill(struct mp_entry *entry, const struct item *item)
@@ -23,6 +24,7 @@ static void fill(struct mp_entry *entry, const struct item *item)
 	size_t len = item->len < sizeof(entry->name) ? item->len : sizeof(entry->name) - 1;
 
 	memset(entry, 0, sizeof(*entry));
+	entry->id = item->id;
 	memcpy(entry->name, item->name, len);
 	if (target) {
 		entry->type = MP_ENTRY_LINK;
@@ -31,6 +33,7 @@ static void fill(struct mp_entry *entry, const struct item *item)
 	} else if (item->attr) {
 		entry->type = MP_ENTRY_FILE;
 		entry->mode = item->attr->mode;
+		entry->waits = item->attr->waits;
 		entry->size = MP_ATTR_SIZE;
 	} else {
 		entry->type = MP_ENTRY_DIR;
@@ -61,6 +64,7 @@ int mp_stat(const char *path, struct mp_entry *entry)
 			item.name = place.sub ? place.sub : place.dir->node.name;
 		}
 		item.len = place.sub && !place.attr ? place.sub_len : strlen(item.name);
+		item.id = tree_place_id(&place);
 		fill(entry, &item);
 	}
 	tree_unlock();
@@ -87,6 +91,8 @@ static bool attr_item(const struct tree_place *place, const struct tree_attr *at
 					 &implied) != attr)
 		return false;
 	item->attr = implied ? NULL : attr;
+	item->id = tree_place_id(&(struct tree_place){
+		.dir = place->dir, .sub = implied ? attr->name : NULL, .attr = item->attr });
 	return true;
 }
 
@@ -114,7 +120,7 @@ static size_t collect(const struct tree_place *place, struct item *item)
 	list_for_each_entry(node, &place->dir->children, sibling) {
 		tree_get(node);
 		item[nr++] = (struct item){
-			.name = node->name, .len = strlen(node->name), .node = node
+			.name = node->name, .len = strlen(node->name), .node = node, .id = node->id
 		};
 	}
 	return nr;

@@ -21,6 +21,7 @@ static struct {
 	struct tree_node **bucket;
 	unsigned long nr_buckets; /* a power of two */
 	unsigned long nr_nodes;
+	u64 next_id;
 	u32 generation;
 	bool fork_known;
 } tree = { .lock = __MUTEX_INITIALIZER(tree) };
@@ -200,6 +201,7 @@ static int insert(struct mp_dir *parent, struct tree_node *node)
 		return -EEXIST;
 	if (tree.nr_nodes >= tree.nr_buckets)
 		grow();
+	node->id = tree.next_id += TREE_IDS;
 	node->hash = hash_name(parent, node->name, len);
 	node->parent = parent;
 	node->hash_next = tree.bucket[node->hash & (tree.nr_buckets - 1)];

@@ -35,6 +35,7 @@ struct tree_attr {
 	/* For files larger than a page (/proc), instead of show: *text from os_alloc, its length. */
 	ssize_t (*show_long)(void *owner, const struct tree_attr *attr, char **text);
 	bool waits; /* show may wait for an operation that runs */
+	bool (*busy)(void *owner); /* with waits: it would wait now; may be NULL */
 	long data;  /* for the functions */
 	/* NULL: always. Called with the tree locked: looks, and touches nothing of the tree. */
 	bool (*visible)(void *owner, const struct tree_attr *attr);
@@ -45,6 +46,16 @@ extern struct mp_dir *tree_root; /* "/"; lives from tree_init() to tree_exit() *
 
 /* Reading this file may wait for an operation; false also for what is no file. */
 bool tree_read_waits(const char *path);
+/*
+ * For doors that carry out many requests at a time: one try, -ERESTARTNOINTR
+ * when device_hotplug_lock was taken (LOCK-16). `id` is 0, or the object that is
+ * meant: another at that path, or none, is -ENODEV (SYSFS-6).
+ */
+ssize_t tree_try_write(const char *path, u64 id, const char *buf, size_t count);
+int tree_open(const char *path, u64 id, int flags, struct mp_file **file);
+ssize_t tree_file_try_read(struct mp_file *file, char *buf, size_t count, off_t offset);
+/* Reading it would wait for an operation now. */
+bool tree_file_busy(struct mp_file *file);
 
 /* 0 or -ENOMEM. */
 int tree_init(void);

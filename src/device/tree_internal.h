@@ -15,6 +15,7 @@ struct tree_node {
 	struct list_head sibling;
 	const char *name;
 	const char *target;
+	u64 id; /* TREE_IDS numbers from here on are its own */
 	u32 hash;
 	u32 refs; /* atomic; the tree holds one */
 };
@@ -27,6 +28,8 @@ struct mp_dir {
 	void *owner;
 	u32 active; /* atomic and futex word: show and store calls that run, and DIR_GONE */
 };
+
+#define TREE_IDS 256 /* a directory's own, then its files', then its implied directories' */
 
 #define DIR_GONE (1u << 31) /* nothing may enter any more */
 
@@ -61,6 +64,8 @@ struct tree_node *tree_child(struct mp_dir *dir, const char *name, size_t len);
  * *implied set, it is one of the files of an implied directory `name`. */
 const struct tree_attr *tree_find_attr(struct mp_dir *dir, const char *sub, size_t sub_len,
 				       const char *name, size_t len, bool *implied);
+/* Tree lock held. Names what lies there, unlike everything else that ever lay in the tree. */
+u64 tree_place_id(const struct tree_place *place);
 /* Tree lock held. Walks an absolute path; links on the way are followed, a final one if `follow`. */
 int tree_walk(const char *path, bool follow, struct tree_place *place);
 

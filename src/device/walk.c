@@ -87,6 +87,21 @@ static int walk_from(struct tree_place *place, const char *path, bool follow, in
 	return slash && place->attr ? -ENOTDIR : 0;
 }
 
+u64 tree_place_id(const struct tree_place *place)
+{
+	const char *name = place->attr ? place->attr->name : place->sub;
+	const struct tree_attr *const *attr = place->dir->attrs;
+	u64 id = place->dir->node.id;
+
+	if (place->link)
+		return place->link->id;
+	if (!name)
+		return id;
+	for (id++; (*attr)->name != name; attr++)
+		id++;
+	return place->attr ? id : id + TREE_IDS / 2;
+}
+
 int tree_walk(const char *path, bool follow, struct tree_place *place)
 {
 	if (!tree_root)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Requests that may wait, carried out by a pool of threads in the order in
- * which they came. A fixed table; requests.lock guards it and what runs where.
+ * which they came. One that has to wait for a lock goes to the end, so that none
+ * holds a thread but the operation that runs (LOCK-16, MAP-2). A fixed table;
+ * requests.lock guards it and what runs where.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,21 +12,26 @@
 #include <string.h>
 #include <memplug/machine.h>
 #include <linux/kernel.h>
+#include "device/tree.h"
 #include "os/os.h"
 #include "serve/serve_internal.h"
 #include "sync/thread.h"
 
 #define MAX_REQUESTS 64
 #define MAX_WORKERS 16
+#define RETRY_NS 5000000 /* before what would wait is tried again */
 
 enum request_state { FREE, QUEUED, RUNNING, DONE };
+enum cancelled { NOT_CANCELLED, RUNNING_CANCELLED, CANCELLED };
 
 struct request {
 	enum request_state state;
 	u64 order; /* of arrival */
 	unsigned int client;
 	bool orphan; /* nobody waits for the reply */
+	enum cancelled cancelled;
 	pthread_t worker;
+	u64 object;
 	size_t size;
 	char data[MP_ATTR_SIZE + 1];
 	struct reply reply;
@@ -86,11 +93,17 @@ static s64 carry_out(struct request *r)
 	char more;
 
 	if (reply->packet.op == MP_PACKET_WRITE)
-		return mp_write(reply->path, r->data, r->size);
-	value = mp_open(reply->path, O_RDONLY, &file);
+		return tree_try_write(reply->path, r->object, r->data, r->size);
+	value = tree_open(reply->path, r->object, O_RDONLY, &file);
 	if (value)
 		return value;
-	value = mp_file_read(file, reply->data, sizeof(reply->data), reply->packet.value);
+	if (tree_file_busy(file)) {
+		os_sleep_ns(RETRY_NS);
+		value = -ERESTARTNOINTR;
+	} else {
+		value = tree_file_try_read(file, reply->data, sizeof(reply->data),
+					   reply->packet.value);
+	}
 	reply->size = value > 0 ? (u32)value : 0;
 	reply->next = reply->packet.value + reply->size;
 	if (value > 0 && mp_file_read(file, &more, 1, reply->next) == 1)
@@ -98,6 +111,14 @@ static s64 carry_out(struct request *r)
 	else
 		mp_file_close(file);
 	return value;
+}
+
+/* Lock held. A signal that was handled meanwhile is over when its turn comes. */
+static void wait_again(struct request *r)
+{
+	r->cancelled = NOT_CANCELLED;
+	r->order = requests.next_order++;
+	r->state = QUEUED;
 }
 
 static void *work(void *arg)
@@ -122,7 +143,12 @@ static void *work(void *arg)
 		pthread_mutex_unlock(&requests.lock);
 		value = self ? carry_out(r) : -ENOMEM;
 		pthread_mutex_lock(&requests.lock);
-		finish(r, value);
+		if (value != -ERESTARTNOINTR)
+			finish(r, value);
+		else if (r->cancelled == CANCELLED)
+			finish(r, -EINTR);
+		else
+			wait_again(r);
 	}
 	pthread_mutex_unlock(&requests.lock);
 	return NULL;
@@ -150,12 +176,14 @@ int requests_start(unsigned int workers, int eventfd)
 }
 
 /* Lock held. */
-static void cancel(struct request *r)
+static void cancel(struct request *r, enum cancelled how)
 {
-	if (r->state == QUEUED)
+	if (r->state == QUEUED && how == CANCELLED) {
 		finish(r, -EINTR);
-	else if (r->state == RUNNING)
+	} else if (r->state == RUNNING) {
+		r->cancelled = max_t(enum cancelled, r->cancelled, how);
 		mp_cancel(r->worker);
+	}
 }
 
 void requests_stop(void)
@@ -167,7 +195,7 @@ void requests_stop(void)
 	requests.stop = true;
 	for (r = requests.at; r < requests.at + MAX_REQUESTS; r++) {
 		r->orphan = true;
-		cancel(r);
+		cancel(r, CANCELLED);
 	}
 	pthread_cond_broadcast(&requests.work);
 	pthread_mutex_unlock(&requests.lock);
@@ -179,7 +207,7 @@ void requests_stop(void)
 			forget_reply(r);
 }
 
-int requests_add(unsigned int client, const struct mp_packet *packet, const char *path,
+int requests_add(unsigned int client, const struct mp_packet *packet, const char *path, u64 object,
 		 const char *data, size_t size)
 {
 	struct request *r;
@@ -206,7 +234,7 @@ int requests_add(unsigned int client, const struct mp_packet *packet, const char
 	return ret;
 }
 
-int requests_cancel(unsigned int client, u32 id)
+int requests_cancel(unsigned int client, u32 id, bool only_running)
 {
 	struct request *r;
 	int ret = -ENOENT;
@@ -216,7 +244,7 @@ int requests_cancel(unsigned int client, u32 id)
 		if ((r->state != QUEUED && r->state != RUNNING) || r->orphan ||
 		    r->client != client || r->reply.packet.id != id)
 			continue;
-		cancel(r);
+		cancel(r, only_running ? RUNNING_CANCELLED : CANCELLED);
 		ret = 0;
 	}
 	pthread_mutex_unlock(&requests.lock);
@@ -235,7 +263,7 @@ void requests_drop(unsigned int client)
 		if (r->state == DONE)
 			forget_reply(r);
 		else
-			cancel(r);
+			cancel(r, CANCELLED);
 	}
 	pthread_mutex_unlock(&requests.lock);
 }

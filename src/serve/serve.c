@@ -79,8 +79,9 @@ struct listing {
 
 static size_t put_entry(char *at, size_t room, const struct mp_entry *entry)
 {
-	struct mp_packet_entry head = { .type = (u8)entry->type, .mode = (u16)entry->mode,
-					.size = (u32)entry->size };
+	struct mp_packet_entry head = { .type = (u8)entry->type, .waits = entry->waits,
+					.mode = (u16)entry->mode, .size = (u32)entry->size,
+					.id = entry->id };
 	size_t name = strlen(entry->name) + 1, target = strlen(entry->target) + 1;
 
 	if (sizeof(head) + name + target > room)
@@ -142,7 +143,8 @@ static bool goes_on(const struct client *client, const struct mp_packet *request
 	       !strcmp(path, client->file_path);
 }
 
-static void do_read(struct client *client, const struct mp_packet *request, const char *path)
+static void do_read(struct client *client, const struct mp_packet *request, const char *path,
+		    u64 object)
 {
 	bool more = false;
 	ssize_t n = 0;
@@ -150,7 +152,7 @@ static void do_read(struct client *client, const struct mp_packet *request, cons
 
 	if (!goes_on(client, request, path)) {
 		file_close(client);
-		n = mp_open(path, O_RDONLY, &client->file);
+		n = tree_open(path, object, O_RDONLY, &client->file);
 		snprintf(client->file_path, sizeof(client->file_path), "%s", path);
 	}
 	if (!n) {
@@ -265,6 +267,7 @@ static void do_packet(struct client *client, size_t size)
 	struct mp_packet request;
 	char *path = serve.in + sizeof(request);
 	size_t length;
+	u64 object;
 	int ret = 0;
 
 	if (size < sizeof(request) || size > sizeof(serve.in)) {
@@ -279,11 +282,14 @@ static void do_packet(struct client *client, size_t size)
 	}
 	if (request.op == MP_PACKET_CANCEL) {
 		ret = request.value < 0 || request.value > 0xffffffffLL ? -EINVAL :
-		      requests_cancel(number, (u32)request.value);
+		      requests_cancel(number, (u32)request.value, request.flags & MP_PACKET_RUNNING);
 		answer(client, &request, ret, 0, 0);
 		return;
 	}
 	length = strnlen(path, size - sizeof(request));
+	object = request.op == MP_PACKET_WRITE ? (u64)request.value : 0;
+	if (request.op == MP_PACKET_READ && size - sizeof(request) - length == 1 + sizeof(object))
+		memcpy(&object, path + length + 1, sizeof(object));
 	if (request.op < MP_PACKET_LIST || request.op > MP_PACKET_WRITE)
 		ret = -ENOSYS;
 	else if (length == size - sizeof(request) || !length || length >= MAX_PATH ||
@@ -295,9 +301,9 @@ static void do_packet(struct client *client, size_t size)
 		do_stat(client, &request, path);
 	else if (request.op == MP_PACKET_READ &&
 		 (goes_on(client, &request, path) || !tree_read_waits(path)))
-		do_read(client, &request, path);
+		do_read(client, &request, path, object);
 	else
-		ret = requests_add(number, &request, path, path + length + 1,
+		ret = requests_add(number, &request, path, object, path + length + 1,
 				   size - sizeof(request) - length - 1);
 	if (ret)
 		answer(client, &request, ret, 0, 0);

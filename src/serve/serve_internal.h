@@ -27,10 +27,13 @@ int requests_start(unsigned int workers, int eventfd);
 /* Cancels all, waits for what runs, ends the threads. */
 void requests_stop(void);
 /* Queues a READ or WRITE of a client; path and data are copied. 0, or -EAGAIN: too many wait. */
-int requests_add(unsigned int client, const struct mp_packet *packet, const char *path,
+int requests_add(unsigned int client, const struct mp_packet *packet, const char *path, u64 object,
 		 const char *data, size_t size);
-/* One that waits is answered -EINTR; one that runs is interrupted. 0 or -ENOENT. */
-int requests_cancel(unsigned int client, u32 id);
+/*
+ * One that waits is answered -EINTR, unless only what runs is meant; one that
+ * runs is interrupted. 0 or -ENOENT.
+ */
+int requests_cancel(unsigned int client, u32 id, bool only_running);
 /* The client is gone: cancels all of its requests, whose replies nobody gets. */
 void requests_drop(unsigned int client);
 /* The next reply that is ready, and whose; false: none. */
