@@ -9,40 +9,122 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct handle {
 	struct node *node;
+	bool writes; /* counted among the node's writers */
 	pthread_mutex_t lock;
 	char *text;
 	size_t size;
+	/* Atomic: the open file, and each request that is being answered: behind an answer may come
+	 * the release before the one who answered has let go. */
+	unsigned int refs;
+	/* polled.lock: it has changed since it was read, and who is to be told. */
+	struct handle *next, **at;
+	bool changed;
+	struct fuse_pollhandle *poll;
 };
 
-static struct handle *handle_of(struct fuse_file_info *fi)
+/* The open files that poll may wait for. */
+static struct {
+	pthread_mutex_t lock;
+	struct handle *first;
+} polled = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static struct handle *handle_get(struct fuse_file_info *fi)
 {
-	return (struct handle *)(uintptr_t)fi->fh;
+	struct handle *handle = (struct handle *)(uintptr_t)fi->fh;
+
+	__atomic_fetch_add(&handle->refs, 1, __ATOMIC_RELAXED);
+	return handle;
+}
+
+/* Only a block's state tells when it has changed; a file that was never read counts as changed. */
+static void polled_add(struct handle *handle)
+{
+	const char *name = strrchr(handle->node->path, '/');
+
+	handle->changed = true;
+	if (strcmp(name, "/state"))
+		return;
+	pthread_mutex_lock(&polled.lock);
+	handle->next = polled.first;
+	handle->at = &polled.first;
+	if (handle->next)
+		handle->next->at = &handle->next;
+	polled.first = handle;
+	pthread_mutex_unlock(&polled.lock);
+}
+
+static void polled_remove(struct handle *handle)
+{
+	pthread_mutex_lock(&polled.lock);
+	if (handle->at) {
+		*handle->at = handle->next;
+		if (handle->next)
+			handle->next->at = handle->at;
+	}
+	pthread_mutex_unlock(&polled.lock);
+	if (handle->poll)
+		fuse_pollhandle_destroy(handle->poll);
+}
+
+static void handle_put(struct handle *handle)
+{
+	if (__atomic_sub_fetch(&handle->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	polled_remove(handle);
+	__atomic_fetch_sub(&handle->node->writers, handle->writes, __ATOMIC_RELAXED);
+	node_forget(handle->node, 1);
+	pthread_mutex_destroy(&handle->lock);
+	free(handle->text);
+	free(handle);
 }
 
 /* What the file's mode does not have is refused to root, too (SYSFS-2). */
-static int check_access(const char *path, int flags)
+static int check_access(const struct node *node, int flags)
 {
 	int access = flags & O_ACCMODE;
-	mode_t wanted = (access != O_WRONLY ? 0444 : 0) | (access != O_RDONLY ? 0222 : 0);
-	struct mp_packet_entry entry;
-	const char *name, *target;
-	struct link *link = link_get();
-	int64_t ret = link ? link_call(link, MP_PACKET_STAT, 0, path) : -ENOTCONN;
 
-	if (!ret && !entry_parse(link->data, link->data + link->size, &entry, &name, &target))
-		ret = -EIO;
-	if (link)
-		link_put(link);
-	if (ret)
-		return (int)ret;
-	if ((wanted & 0444 && !(entry.mode & 0444)) || (wanted & 0222 && !(entry.mode & 0222)))
+	if ((access != O_WRONLY && !(node->mode & 0444)) ||
+	    (access != O_RDONLY && !(node->mode & 0222)))
 		return -EACCES;
 	return 0;
+}
+
+/*
+ * Who opens a file for writing that somebody else has open so is sent to look the path up again,
+ * and gets a node of its own. Where that did not help (a file that is mounted by
+ * itself) the same thread is let in. Atomic; a collision costs a node.
+ */
+static pid_t refused[256];
+
+static pid_t *refused_at(fuse_req_t req)
+{
+	return &refused[(unsigned int)fuse_req_ctx(req)->pid % 256];
+}
+
+bool looks_up_again(fuse_req_t req)
+{
+	return __atomic_load_n(refused_at(req), __ATOMIC_RELAXED) == fuse_req_ctx(req)->pid;
+}
+
+/* Counts a writer in. */
+static int add_writer(fuse_req_t req, struct node *node)
+{
+	bool again = looks_up_again(req);
+
+	if (!__atomic_fetch_add(&node->writers, 1, __ATOMIC_RELAXED) || again) {
+		if (again)
+			__atomic_store_n(refused_at(req), 0, __ATOMIC_RELAXED);
+		return 0;
+	}
+	__atomic_fetch_sub(&node->writers, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(refused_at(req), fuse_req_ctx(req)->pid, __ATOMIC_RELAXED);
+	return -ESTALE;
 }
 
 void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -52,31 +134,82 @@ void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		.open_flags = FOPEN_DIRECT_IO | FOPEN_NOFLUSH | FOPEN_PARALLEL_DIRECT_WRITES,
 	};
 	struct node *node = node_of(ino);
-	int error = check_access(node->path, fi->flags);
-	struct handle *handle = error ? NULL : calloc(1, sizeof(*handle));
+	int error = check_access(node, fi->flags);
+	bool writes = (fi->flags & O_ACCMODE) != O_RDONLY;
+	struct handle *handle;
 
-	if (!error && handle)
-		handle->node = node_look_up(node->path);
-	if (!handle || !handle->node) {
-		free(handle);
+	if (!error && writes)
+		error = add_writer(req, node);
+	handle = error ? NULL : calloc(1, sizeof(*handle));
+	if (!handle) {
+		if (!error && writes)
+			__atomic_fetch_sub(&node->writers, 1, __ATOMIC_RELAXED);
 		fuse_reply_err(req, error ? -error : ENOMEM);
 		return;
 	}
+	handle->node = node;
+	handle->writes = writes;
+	handle->refs = 1;
+	node_get(node);
 	pthread_mutex_init(&handle->lock, NULL);
+	polled_add(handle);
 	out.fh = (uintptr_t)handle;
-	fuse_reply_buf(req, (const char *)&out, sizeof(out));
+	if (fuse_reply_buf(req, (const char *)&out, sizeof(out)) == -ENOENT)
+		handle_put(handle);
 }
 
 void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct handle *handle = handle_of(fi);
+	(void)ino;
+	handle_put((struct handle *)(uintptr_t)fi->fh);
+	fuse_reply_err(req, 0);
+}
+
+/* ---- polling ---- */
+
+void file_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_pollhandle *poll)
+{
+	struct handle *handle = handle_get(fi);
+	unsigned int events = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 
 	(void)ino;
-	node_forget(handle->node, 1);
-	pthread_mutex_destroy(&handle->lock);
-	free(handle->text);
-	free(handle);
-	fuse_reply_err(req, 0);
+	pthread_mutex_lock(&polled.lock);
+	if (poll) {
+		if (handle->poll)
+			fuse_pollhandle_destroy(handle->poll);
+		handle->poll = poll;
+	}
+	if (handle->changed)
+		events |= POLLERR | POLLPRI;
+	pthread_mutex_unlock(&polled.lock);
+	fuse_reply_poll(req, events);
+	handle_put(handle);
+}
+
+void files_changed(const char *path)
+{
+	struct handle *handle;
+
+	pthread_mutex_lock(&polled.lock);
+	for (handle = polled.first; handle; handle = handle->next) {
+		if (path && strcmp(handle->node->path, path))
+			continue;
+		handle->changed = true;
+		if (handle->poll) {
+			fuse_lowlevel_notify_poll(handle->poll);
+			fuse_pollhandle_destroy(handle->poll);
+			handle->poll = NULL;
+		}
+	}
+	pthread_mutex_unlock(&polled.lock);
+}
+
+/* Before the text is read, so that a change meanwhile is not missed. */
+static void polled_read(struct handle *handle)
+{
+	pthread_mutex_lock(&polled.lock);
+	handle->changed = false;
+	pthread_mutex_unlock(&polled.lock);
 }
 
 /* ---- reading ---- */
@@ -119,7 +252,8 @@ static int fetch(struct handle *handle)
 	while (link) {
 		char *text;
 
-		ret = link_call(link, MP_PACKET_READ, (int64_t)size, handle->node->path);
+		ret = link_call(link, MP_PACKET_READ, (int64_t)size, handle->node->path,
+				handle->node->id);
 		if (ret < 0)
 			break;
 		text = realloc(handle->text, size + link->size + 1);
@@ -150,65 +284,66 @@ static void read_done(struct waiting *w, int64_t value, const char *data, size_t
 	else
 		reply_piece(w->req, handle, piece->size, piece->offset);
 	pthread_mutex_unlock(&handle->lock);
+	handle_put(handle);
 	free(piece);
-}
-
-/* Reading these may wait for an operation that runs (LOCK-21). */
-static bool read_waits(const char *path)
-{
-	const char *name = strrchr(path, '/') + 1;
-
-	return !strcmp(name, "online") || !strcmp(name, "uevent");
 }
 
 void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
-	struct handle *handle = handle_of(fi);
+	struct handle *handle = handle_get(fi);
 	struct piece *piece;
 	int error = 0;
 
 	(void)ino;
+	if (!offset)
+		polled_read(handle);
 	pthread_mutex_lock(&handle->lock);
-	if (!offset || !handle->text) {
-		if (read_waits(handle->node->path)) {
-			pthread_mutex_unlock(&handle->lock);
-			piece = calloc(1, sizeof(*piece));
-			if (!piece) {
-				fuse_reply_err(req, ENOMEM);
-				return;
-			}
-			*piece = (struct piece){ handle, size, (size_t)offset };
-			waiting_start(req, MP_PACKET_READ, 0, handle->node->path, NULL, 0,
-				      read_done, piece);
+	if ((!offset || !handle->text) && handle->node->waits) {
+		pthread_mutex_unlock(&handle->lock);
+		piece = calloc(1, sizeof(*piece));
+		if (!piece) {
+			handle_put(handle);
+			fuse_reply_err(req, ENOMEM);
 			return;
 		}
-		error = fetch(handle);
+		*piece = (struct piece){ handle, size, (size_t)offset };
+		waiting_start(req, MP_PACKET_READ, 0, handle->node->path, &handle->node->id,
+			      sizeof(handle->node->id), read_done, piece);
+		return;
 	}
+	if (!offset || !handle->text)
+		error = fetch(handle);
 	if (error)
 		fuse_reply_err(req, -error);
 	else
 		reply_piece(req, handle, size, (size_t)offset);
 	pthread_mutex_unlock(&handle->lock);
+	handle_put(handle);
 }
 
 /* ---- writing ---- */
 
 static void write_done(struct waiting *w, int64_t value, const char *data, size_t size)
 {
+	struct handle *handle = w->context;
+
 	(void)data;
 	(void)size;
 	if (value < 0)
 		fuse_reply_err(w->req, (int)-value);
 	else
 		fuse_reply_write(w->req, (size_t)value);
+	handle_put(handle);
 }
 
 /* The offset is ignored, and what is longer than 4096 bytes is cut (SYSFS-4). */
 void file_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
 		struct fuse_file_info *fi)
 {
+	struct handle *handle = handle_get(fi);
+
 	(void)ino;
 	(void)offset;
-	waiting_start(req, MP_PACKET_WRITE, 0, handle_of(fi)->node->path, data,
-		      size < MP_ATTR_SIZE ? size : MP_ATTR_SIZE, write_done, NULL);
+	waiting_start(req, MP_PACKET_WRITE, (int64_t)handle->node->id, handle->node->path, data,
+		      size < MP_ATTR_SIZE ? size : MP_ATTR_SIZE, write_done, handle);
 }

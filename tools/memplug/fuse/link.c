@@ -110,10 +110,11 @@ size_t link_packet(char *packet, size_t room, const struct mp_packet *head, cons
 	return size + length + count;
 }
 
-static bool call(struct link *link, struct mp_packet *head, const char *path)
+static bool call(struct link *link, struct mp_packet *head, const char *path, uint64_t object)
 {
 	char request[1024];
-	size_t size = link_packet(request, sizeof(request), head, path, NULL, 0);
+	size_t size = link_packet(request, sizeof(request), head, path, &object,
+				  object ? sizeof(object) : 0);
 	uint32_t id = head->id;
 	ssize_t n;
 
@@ -132,7 +133,8 @@ static bool call(struct link *link, struct mp_packet *head, const char *path)
 	return true;
 }
 
-int64_t link_call(struct link *link, enum mp_packet_op op, int64_t value, const char *path)
+int64_t link_call(struct link *link, enum mp_packet_op op, int64_t value, const char *path,
+		  uint64_t object)
 {
 	struct mp_packet head;
 	int tries;
@@ -141,7 +143,7 @@ int64_t link_call(struct link *link, enum mp_packet_op op, int64_t value, const 
 	for (tries = 0; tries < 2 && link->fd >= 0; tries++) {
 		head = (struct mp_packet){ .id = ++link->last_id, .op = (uint16_t)op,
 					   .value = value };
-		if (call(link, &head, path))
+		if (call(link, &head, path, object))
 			return head.value == -ENXIO ? -ENOTCONN : head.value;
 		close(link->fd);
 		link->fd = link_connect();

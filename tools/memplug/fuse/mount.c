@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define MAX_THREADS 8
@@ -19,9 +20,11 @@
 /* A mount whose process was killed answers ENOTCONN until it is taken away. */
 static bool usable(const char *directory)
 {
+	struct statfs fs;
 	struct stat st;
 
-	if (stat(directory, &st) && errno == ENOTCONN) {
+	/* The kernel may remember what stat() would say. */
+	if (statfs(directory, &fs) && errno == ENOTCONN) {
 		if (umount2(directory, MNT_DETACH)) {
 			complain("%s: a mount whose process has died lies there: `umount -l %s`",
 				 directory, directory);
@@ -88,8 +91,9 @@ static int mount_at(const char *socket, const char *directory)
 		goto handlers;
 	printf("mounted %s at %s\n", socket, directory);
 	fflush(stdout);
-	ret = serve(session) < 0 ? EXIT_NOTHING : EXIT_DONE;
+	ret = notify_start(session) || serve(session) < 0 ? EXIT_NOTHING : EXIT_DONE;
 	fuse_session_unmount(session);
+	notify_stop();
 handlers:
 	fuse_remove_signal_handlers(session);
 session:

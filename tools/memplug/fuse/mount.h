@@ -38,8 +38,12 @@ int link_connect(void);
 /* A connection for this thread alone until link_put(), or NULL: no machine (-ENOTCONN). */
 struct link *link_get(void);
 void link_put(struct link *link);
-/* One request and its answer's value; -ENOTCONN: the machine is gone. */
-int64_t link_call(struct link *link, enum mp_packet_op op, int64_t value, const char *path);
+/*
+ * One request and its answer's value; -ENOTCONN: the machine is gone. `object` is
+ * for READ: the one that is meant, or 0.
+ */
+int64_t link_call(struct link *link, enum mp_packet_op op, int64_t value, const char *path,
+		  uint64_t object);
 /* A packet of `size` bytes in `packet`; its size, or 0: it does not fit. */
 size_t link_packet(char *packet, size_t room, const struct mp_packet *head, const char *path,
 		   const void *data, size_t count);
@@ -78,35 +82,63 @@ bool signal_is_fatal(pid_t tid);
 struct node {
 	struct node *next;	/* of the same hash */
 	uint64_t lookups;	/* the kernel's, and one for each handle */
+	uint64_t id;		/* the machine's of this object */
 	uint32_t hash;
+	uint32_t writers;	/* atomic: open files that write */
+	uint16_t mode;
+	bool waits;		/* reading it may wait */
+	bool alone;		/* found by nobody else who looks the path up */
 	char path[];
 };
 
 struct node *node_of(fuse_ino_t ino);
 fuse_ino_t node_ino(const struct node *node);
-/* The node of a path, one lookup more; NULL without memory. */
-struct node *node_look_up(const char *path);
+/*
+ * The node of what lies at a path, one lookup more; NULL without memory. Where
+ * somebody may write to it, it is a second one, which may be asked for: the kernel
+ * lets nobody else write to the same node meanwhile, nor kill who waits to.
+ */
+struct node *node_look_up(const char *path, const struct mp_packet_entry *entry, bool alone);
+void node_get(struct node *node);
+/* A node of this path, one lookup more; NULL: the kernel knows none. */
+struct node *node_find(const char *path);
 void node_forget(struct node *node, uint64_t lookups);
 /* "PATH/NAME" into `path` of 512 bytes; false: too long. */
 bool node_child_path(const struct node *node, const char *name, char *path);
 
+/* ---- notify.c: what the machine tells ---- */
+
+int notify_start(struct fuse_session *session);
+/* After unmounting: nothing is told any more. */
+void notify_stop(void);
+
 /* ---- ops.c, files.c, directories.c ---- */
 
 extern const struct fuse_lowlevel_ops mount_ops;
-void fill_attr(struct stat *st, const char *path, const struct mp_packet_entry *entry);
+void fill_attr(struct stat *st, const struct mp_packet_entry *entry);
+/* Looked up by name: what the kernel may keep, and how long. */
+void fill_entry(struct fuse_entry_param *param, const struct node *node,
+		const struct mp_packet_entry *entry);
 /* One entry of a LIST or STAT at `at`; behind it, or NULL: it is cut. */
 const char *entry_parse(const char *at, const char *end, struct mp_packet_entry *entry,
 			const char **name, const char **target);
 
+/* This thread was told to look a busy file up again. */
+bool looks_up_again(fuse_req_t req);
 void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void file_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
 		struct fuse_file_info *fi);
+void file_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_pollhandle *poll);
+/* Who polls this path is woken; NULL: whatever it is. */
+void files_changed(const char *path);
 void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 
 void directory_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void directory_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		    struct fuse_file_info *fi);
+void directory_read_plus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+			 struct fuse_file_info *fi);
 void directory_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 
 #endif

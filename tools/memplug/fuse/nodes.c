@@ -65,7 +65,7 @@ static bool grow(void)
 }
 
 /* Lock held. */
-static struct node *new_node(const char *path, uint32_t hash)
+static struct node *new_node(const char *path, uint32_t hash, const struct mp_packet_entry *entry)
 {
 	size_t length = strlen(path) + 1;
 	struct node *node = NULL, **first;
@@ -75,6 +75,9 @@ static struct node *new_node(const char *path, uint32_t hash)
 	if (!node)
 		return NULL;
 	memcpy(node->path, path, length);
+	node->id = entry->id;
+	node->mode = entry->mode;
+	node->waits = entry->waits;
 	node->hash = hash;
 	first = &nodes.bucket[hash & (nodes.nr_buckets - 1)];
 	node->next = *first;
@@ -83,7 +86,33 @@ static struct node *new_node(const char *path, uint32_t hash)
 	return node;
 }
 
-struct node *node_look_up(const char *path)
+static bool is_node_of(const struct node *node, const char *path, uint32_t hash, uint64_t id)
+{
+	return node->hash == hash && node->id == id && !node->alone && !strcmp(node->path, path) &&
+	       !__atomic_load_n(&node->writers, __ATOMIC_RELAXED);
+}
+
+struct node *node_look_up(const char *path, const struct mp_packet_entry *entry, bool alone)
+{
+	uint32_t hash = hash_path(path);
+	struct node *node = NULL;
+
+	pthread_mutex_lock(&nodes.lock);
+	if (nodes.nr_buckets)
+		node = nodes.bucket[hash & (nodes.nr_buckets - 1)];
+	while (node && (alone || !is_node_of(node, path, hash, entry->id)))
+		node = node->next;
+	if (!node)
+		node = new_node(path, hash, entry);
+	if (node && alone)
+		node->alone = true;
+	if (node)
+		node->lookups++;
+	pthread_mutex_unlock(&nodes.lock);
+	return node;
+}
+
+struct node *node_find(const char *path)
 {
 	uint32_t hash = hash_path(path);
 	struct node *node = NULL;
@@ -93,12 +122,17 @@ struct node *node_look_up(const char *path)
 		node = nodes.bucket[hash & (nodes.nr_buckets - 1)];
 	while (node && (node->hash != hash || strcmp(node->path, path)))
 		node = node->next;
-	if (!node)
-		node = new_node(path, hash);
 	if (node)
 		node->lookups++;
 	pthread_mutex_unlock(&nodes.lock);
 	return node;
+}
+
+void node_get(struct node *node)
+{
+	pthread_mutex_lock(&nodes.lock);
+	node->lookups++;
+	pthread_mutex_unlock(&nodes.lock);
 }
 
 void node_forget(struct node *node, uint64_t lookups)

@@ -31,16 +31,10 @@ const char *entry_parse(const char *at, const char *end, struct mp_packet_entry 
 	return at;
 }
 
-static ino_t path_ino(const char *path)
-{
-	uint64_t hash = 0xcbf29ce484222325u;
+/* What is gone is ESTALE to the kernel, which then looks its path up again; time enough for it. */
+#define KEEP_SECONDS 86400.0
 
-	while (*path)
-		hash = (hash ^ (unsigned char)*path++) * 0x100000001b3u;
-	return hash | 2; /* neither 0 nor the root's */
-}
-
-void fill_attr(struct stat *st, const char *path, const struct mp_packet_entry *entry)
+void fill_attr(struct stat *st, const struct mp_packet_entry *entry)
 {
 	static const mode_t types[] = { [MP_ENTRY_FILE] = S_IFREG, [MP_ENTRY_DIR] = S_IFDIR,
 					[MP_ENTRY_LINK] = S_IFLNK };
@@ -49,7 +43,7 @@ void fill_attr(struct stat *st, const char *path, const struct mp_packet_entry *
 	if (!begin)
 		begin = time(NULL);
 	memset(st, 0, sizeof(*st));
-	st->st_ino = path[1] ? path_ino(path) : FUSE_ROOT_ID;
+	st->st_ino = entry->id + FUSE_ROOT_ID;
 	st->st_mode = types[entry->type <= MP_ENTRY_LINK ? entry->type : 0] | (entry->mode & 07777);
 	/* Not counted for directories, which 1 says. */
 	st->st_nlink = 1;
@@ -58,21 +52,43 @@ void fill_attr(struct stat *st, const char *path, const struct mp_packet_entry *
 	st->st_atime = st->st_mtime = st->st_ctime = begin;
 }
 
+void fill_entry(struct fuse_entry_param *param, const struct node *node,
+		const struct mp_packet_entry *entry)
+{
+	memset(param, 0, sizeof(*param));
+	param->ino = node_ino(node);
+	fill_attr(&param->attr, entry);
+	param->attr_timeout = KEEP_SECONDS;
+	/* No event tells that a link has gone. */
+	param->entry_timeout = entry->type == MP_ENTRY_LINK ? 0 : KEEP_SECONDS;
+}
+
 /* The entry of a path; 0 or -errno. The link's data has it until it is put. */
 static int stat_path(struct link *link, const char *path, struct mp_packet_entry *entry,
 		     const char **target)
 {
 	const char *name;
-	int64_t ret = link ? link_call(link, MP_PACKET_STAT, 0, path) : -ENOTCONN;
+	int64_t ret = link ? link_call(link, MP_PACKET_STAT, 0, path, 0) : -ENOTCONN;
 
 	if (!ret && !entry_parse(link->data, link->data + link->size, entry, &name, target))
 		ret = -EIO;
 	return (int)ret;
 }
 
+/* The same of a node, which must still be what it was. */
+static int stat_node(struct link *link, const struct node *node, struct mp_packet_entry *entry,
+		     const char **target)
+{
+	int ret = stat_path(link, node->path, entry, target);
+
+	if (ret == -ENOENT || ret == -ENOTDIR || (!ret && entry->id != node->id))
+		ret = -ESTALE;
+	return ret;
+}
+
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct fuse_entry_param param = { 0 };
+	struct fuse_entry_param param;
 	struct mp_packet_entry entry;
 	const char *target;
 	char path[512];
@@ -88,15 +104,15 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	ret = stat_path(link, path, &entry, &target);
 	if (link)
 		link_put(link);
-	node = ret ? NULL : node_look_up(path);
+	node = ret ? NULL : node_look_up(path, &entry, entry.type == MP_ENTRY_FILE &&
+						  entry.mode & 0222 && looks_up_again(req));
 	if (!ret && !node)
 		ret = -ENOMEM;
 	if (ret) {
 		fuse_reply_err(req, -ret);
 		return;
 	}
-	param.ino = node_ino(node);
-	fill_attr(&param.attr, path, &entry);
+	fill_entry(&param, node, &entry);
 	if (fuse_reply_entry(req, &param) == -ENOENT)
 		node_forget(node, 1);
 }
@@ -118,11 +134,11 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	const char *path = node_of(ino)->path, *target;
 	struct link *link = link_get();
 	struct mp_packet_entry entry;
+	const char *target;
 	struct stat st;
-	int ret = stat_path(link, path, &entry, &target);
+	int ret = stat_node(link, node_of(ino), &entry, &target);
 
 	(void)fi;
 	if (link)
@@ -131,8 +147,8 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 		fuse_reply_err(req, -ret);
 		return;
 	}
-	fill_attr(&st, path, &entry);
-	fuse_reply_attr(req, &st, 0);
+	fill_attr(&st, &entry);
+	fuse_reply_attr(req, &st, KEEP_SECONDS);
 }
 
 /* Truncating is accepted and has no effect (SYSFS-3). */
@@ -149,7 +165,7 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 	struct link *link = link_get();
 	struct mp_packet_entry entry;
 	const char *target;
-	int ret = stat_path(link, node_of(ino)->path, &entry, &target);
+	int ret = stat_node(link, node_of(ino), &entry, &target);
 
 	if (!ret && entry.type != MP_ENTRY_LINK)
 		ret = -EINVAL;
@@ -220,6 +236,7 @@ static void op_init(void *data, struct fuse_conn_info *connection)
 	(void)data;
 	/* O_TRUNC would set the size to 0 behind our back, and a writer would lock others out. */
 	connection->want &= ~(unsigned int)FUSE_CAP_ATOMIC_O_TRUNC;
+	connection->want &= ~(unsigned int)FUSE_CAP_READDIRPLUS_AUTO;
 }
 
 const struct fuse_lowlevel_ops mount_ops = {
@@ -243,7 +260,9 @@ const struct fuse_lowlevel_ops mount_ops = {
 	.read = file_read,
 	.write = file_write,
 	.release = file_release,
+	.poll = file_poll,
 	.opendir = directory_open,
 	.readdir = directory_read,
+	.readdirplus = directory_read_plus,
 	.releasedir = directory_release,
 };

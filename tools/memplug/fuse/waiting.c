@@ -61,9 +61,10 @@ static void send_cancel(struct waiting *w)
 
 	if (w->cancelled)
 		return;
+	/* An operation that runs ends with any signal (OFFLINE-8), waiting only with one that kills. */
 	w->cancelled = signal_is_fatal(w->tid);
 	if (!w->cancelled)
-		head.value = 0; /* no request's */
+		head.flags = MP_PACKET_RUNNING;
 	if (send(waiting.fd, &head, sizeof(head), MSG_NOSIGNAL) < 0)
 		shutdown(waiting.fd, SHUT_RDWR);
 }

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the machine tells of itself: names that are gone are taken out of the
+ * kernel's cache, who polls a state is woken. One thread, for as long as the
+ * process lasts; while no machine answers it looks for one now and then.
+ */
+#include "mount.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOOK_AGAIN_MS 200
+
+/* The lock keeps the session while it is told something; NULL: it has ended. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct fuse_session *session;
+
+static void forget_name(const char *directory, const char *name)
+{
+	struct node *node = node_find(directory);
+
+	if (!node)
+		return;
+	fuse_lowlevel_notify_inval_entry(session, node_ino(node), name, strlen(name));
+	node_forget(node, 1);
+}
+
+/* "remove@/devices/system/memory/memory7" */
+static void on_uevent(const char *text)
+{
+	const char *path = strchr(text, '@'), *name = path ? strrchr(path, '/') : NULL;
+	char directory[512], bus[64];
+
+	if (!name || name[1] == '\0')
+		return;
+	snprintf(directory, sizeof(directory), "/sys%.*s", (int)(name - path - 1), path + 1);
+	if (!strncmp(text, "remove@", 7)) {
+		snprintf(bus, sizeof(bus), "/sys/bus/%.20s/devices", strrchr(directory, '/') + 1);
+		forget_name(directory, name + 1);
+		forget_name(bus, name + 1);
+	} else if (!strncmp(text, "online@", 7) || !strncmp(text, "offline@", 8)) {
+		snprintf(directory, sizeof(directory), "/sys%s/state", path + 1);
+		files_changed(directory);
+	}
+}
+
+static void listen_to(int fd)
+{
+	struct mp_packet head = { .id = 1, .op = MP_PACKET_WATCH, .value = MP_WATCH_UEVENTS };
+	static char packet[MP_PACKET_MAX + 1];
+	ssize_t n;
+
+	if (send(fd, &head, sizeof(head), MSG_NOSIGNAL) < 0)
+		return;
+	while ((n = recv(fd, packet, MP_PACKET_MAX, 0)) >= (ssize_t)sizeof(head)) {
+		memcpy(&head, packet, sizeof(head));
+		packet[n] = '\0';
+		pthread_mutex_lock(&lock);
+		if (session && head.flags & MP_PACKET_LOST)
+			files_changed(NULL);
+		else if (session && head.flags & MP_PACKET_NEWS)
+			on_uevent(packet + sizeof(head));
+		pthread_mutex_unlock(&lock);
+	}
+}
+
+static void *notify_thread(void *arg)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_AGAIN_MS * 1000000 };
+	int fd;
+
+	(void)arg;
+	for (;;) {
+		fd = link_connect();
+		if (fd >= 0) {
+			listen_to(fd);
+			close(fd);
+			/* The next machine is another one. */
+			pthread_mutex_lock(&lock);
+			if (session)
+				files_changed(NULL);
+			pthread_mutex_unlock(&lock);
+		}
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+void notify_stop(void)
+{
+	pthread_mutex_lock(&lock);
+	session = NULL;
+	pthread_mutex_unlock(&lock);
+}
+
+int notify_start(struct fuse_session *of)
+{
+	sigset_t all, before;
+	pthread_t thread;
+	int error;
+
+	session = of;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&thread, NULL, notify_thread, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -error;
+}
