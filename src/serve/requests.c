@@ -220,6 +220,8 @@ int requests_add(unsigned int client, const struct mp_packet *packet, const char
 		r->order = requests.next_order++;
 		r->client = client;
 		r->orphan = false;
+		r->cancelled = NOT_CANCELLED;
+		r->object = object;
 		snprintf(r->reply.path, sizeof(r->reply.path), "%s", path);
 		r->size = min_t(size_t, size, MP_ATTR_SIZE);
 		memcpy(r->data, data, r->size);
