@@ -27,8 +27,9 @@ struct job {
 /* ---- progress, on a terminal ---- */
 
 static struct {
-	long block, pages; /* in the block when it began; -1: not known */
+	long block, pages; /* to leave the block when it began */
 	uint64_t before;   /* moved before */
+	uint64_t moved;	   /* of it, until the last look */
 	double began;
 } progress;
 
@@ -52,30 +53,40 @@ static uint64_t pages_moved(void)
 	return moved;
 }
 
-/* What is in the block before it is offlined; 0 also when it has no line. */
+static long number_behind(const char *line, const char *key)
+{
+	const char *at = line ? strstr(line, key) : NULL;
+
+	return at ? strtol(at + strlen(key), NULL, 10) : 0;
+}
+
+/* What has to leave the block before it is offline; 0 also when it has no line. */
 static long pages_in(long block)
 {
 	char *text = client_read("/memplug/plan"), *at, key[40];
-	long used = 0;
+	long pages;
 
 	snprintf(key, sizeof(key), "\nblock %ld ", block);
 	at = text ? strstr(text, key) : NULL;
-	at = at ? strstr(at, " used ") : NULL;
-	if (at)
-		used = strtol(at + 6, NULL, 10);
+	pages = number_behind(at, " used ") - number_behind(at, " listed ") - number_behind(at, " skipped ");
 	free(text);
-	return used;
+	return pages;
 }
 
 static void show_progress(void)
 {
 	uint64_t moved = pages_moved() - progress.before;
 	double seconds = now() - progress.began;
-	long left = progress.pages - (long)moved;
+	long left = progress.pages > (long)moved ? progress.pages - (long)moved : 0;
 
-	fprintf(stderr, "\r\033[Kmemory%ld: offline: %ld pages left, %.1f MiB/s, %.0f s (Ctrl-C cancels)",
-		progress.block, left > 0 ? left : 0, (double)moved / 256 / (seconds > 0 ? seconds : 1),
-		seconds);
+	fprintf(stderr, "\r\033[Kmemory%ld: offline: %ld page%s left, ", progress.block, left,
+		left == 1 ? "" : "s");
+	if (moved == progress.moved)
+		fprintf(stderr, "nothing moves now");
+	else
+		fprintf(stderr, "%.1f MiB/s", (double)moved / 256 / (seconds > 0 ? seconds : 1));
+	fprintf(stderr, ", %.0f s (Ctrl-C cancels)", seconds);
+	progress.moved = moved;
 }
 
 /* ---- one block ---- */
@@ -91,6 +102,7 @@ int change_block(const struct options *options, long block, const char *text)
 		progress.block = block;
 		progress.pages = pages_in(block);
 		progress.before = pages_moved();
+		progress.moved = 0;
 		progress.began = now();
 	}
 	ret = client_write(path, text, options->deadline, shown ? show_progress : NULL);
