@@ -128,17 +128,19 @@ static void record_event(unsigned long action, const struct memory_notify *arg)
 
 void callbacks_for_each(void (*fn)(const char *name, int priority, void *arg), void *arg)
 {
+	/* A callback that looks has the lock already. */
+	bool nested = event_in_callback();
 	struct notifier_block *nb;
 	char name[160];
 
-	if (refuse_in_callback("listing the callbacks", __builtin_return_address(0)))
-		return;
-	chain_lock(__builtin_return_address(0));
+	if (!nested)
+		chain_lock(__builtin_return_address(0));
 	for (nb = memory_chain.head; nb; nb = nb->next) {
 		names_get(nb, (const void *)nb->notifier_call, name, sizeof(name));
 		fn(name, nb->priority, arg);
 	}
-	chain_unlock();
+	if (!nested)
+		chain_unlock();
 }
 
 int memory_notify(unsigned long val, void *v)

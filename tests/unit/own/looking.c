@@ -95,6 +95,27 @@ TEST(own_callbacks, "callbacks lists those that are registered, and times them b
 	CHECK(strstr(text, "timing MEM_GOING_ONLINE calls "));
 }
 
+static void look(struct listener *me, unsigned long action, struct memory_notify *arg)
+{
+	(void)me;
+	(void)action;
+	(void)arg;
+	CHECK(strstr(own("/memplug/callbacks"), "registered priority 0 "));
+	CHECK(strstr(own("/memplug/plan"), "node 0 "));
+	CHECK(strstr(own("/memplug/events"), " event "));
+}
+
+TEST(own_from_callback, "a callback may look at them itself")
+{
+	static struct listener listener = { .hook = look };
+
+	machine_boot(NULL);
+	add_blocks(1, 32, 1);
+	listen_as(&listener, "curious", 0);
+	CHECK_EQ(set_state(32, "online_movable"), 0);
+	CHECK_EQ(listener.calls, 2);
+}
+
 TEST(own_events, "events is the ring, a line for each record")
 {
 	struct mp_ring_record record;
