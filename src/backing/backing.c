@@ -363,6 +363,19 @@ int backing_use_for_maps(u64 start, u64 *granule)
 	return error;
 }
 
+int backing_map_private(u64 start, void *at, u64 size)
+{
+	struct extent *extent;
+	int error = -EINVAL;
+
+	mutex_lock(&backing.lock);
+	extent = extent_at(start);
+	if (extent && extent->start <= start && extent->fd >= 0)
+		error = os_map_private(at, size, extent->fd, extent->base + start - extent->start);
+	mutex_unlock(&backing.lock);
+	return error;
+}
+
 int backing_hole(u64 start, u64 size)
 {
 	struct extent *extent;

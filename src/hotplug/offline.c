@@ -16,6 +16,7 @@
 #define RETRY_LAST_NS 50000000ULL
 
 int (*offline_last_hook)(unsigned long pfn, unsigned long nr_pages);
+void (*offline_empty_hook)(void);
 
 static long block_of(unsigned long pfn)
 {
@@ -210,6 +211,8 @@ int offline_pages(unsigned long pfn, unsigned long nr_pages, struct zone *zone,
 		ret = offline_last_hook(pfn, nr_pages);
 	if (!ret)
 		ret = empty_range(&move);
+	if (offline_empty_hook)
+		offline_empty_hook();
 	if (ret)
 		goto cancel;
 	range_leave(&move);

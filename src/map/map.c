@@ -75,6 +75,9 @@ static void publish(const struct map_request *req, struct page *page, char *at, 
 		map_state.huge_units++;
 	else
 		map_state.units++;
+	map_state.fork_units += !!(flags & MAP_FORK);
+	page->private = 0;
+	fork_new_unit(at);
 	mutex_unlock(&map_state.lock);
 	unit_publish(page, at);
 }
@@ -150,6 +153,7 @@ static void free_units(char *at, size_t length)
 	char *pos, *end = at + length;
 
 	for (pos = at; pos < end;) {
+		struct page *page;
 		entry_t entry;
 		size_t i;
 
@@ -161,8 +165,18 @@ static void free_units(char *at, size_t length)
 			map_state.huge_units--;
 		else
 			map_state.units--;
+		map_state.fork_units -= !!(entry & MAP_FORK);
+		page = entry_unit(entry);
+		if (entry & MAP_PRIVATE_COPY) {
+			map_state.snapshots -= unit_bytes(entry) / GRANULE;
+			if (snapshots_read()) {
+				quarantine_page(page);
+				page = NULL;
+			}
+		}
 		mutex_unlock(&map_state.lock);
-		unit_free(entry_unit(entry));
+		if (page)
+			unit_free(page);
 		pos += unit_bytes(entry);
 	}
 }
@@ -280,6 +294,24 @@ int mp_unmap(void *addr, size_t length)
 	return error;
 }
 
+static int discard_claimed(char *at, size_t length)
+{
+	char *pos, *end = at + length, *to;
+	int error = 0;
+
+	for (pos = at; pos < end && !error; pos = to) {
+		entry_t entry = table_get(unit_start(pos, table_get(pos)));
+
+		to = min(end, unit_start(pos, entry) + unit_bytes(entry));
+		/* The page is a fork child's too. */
+		if (entry & MAP_PRIVATE_COPY)
+			memset(pos, 0, (size_t)(to - pos));
+		else
+			error = os_remove(pos, (size_t)(to - pos));
+	}
+	return error;
+}
+
 int mp_map_discard(void *addr, size_t length)
 {
 	int error = check_range(addr, length);
@@ -289,7 +321,7 @@ int mp_map_discard(void *addr, size_t length)
 	reason_begin("discard", -1);
 	error = claim_range("discard", addr, length, false);
 	if (!error) {
-		error = os_remove(addr, length);
+		error = discard_claimed(addr, length);
 		unclaim_range(addr, length);
 	}
 	reason_end();

@@ -29,6 +29,7 @@
 #define MAP_MOVING 4u
 #define MAP_WHOLE 8u  /* MP_MAP_HUGE: moves in one window */
 #define MAP_FORK 16u  /* MP_MAP_FORK */
+#define MAP_PRIVATE_COPY 32u /* mapped private since a fork; in a unit's first entry, as MAP_MOVING */
 #define MAP_FLAGS 0xffu
 #define MAP_PFN_SHIFT 8
 typedef u64 entry_t;
@@ -63,6 +64,8 @@ entry_t table_get(const void *at);
 void table_set(const void *at, entry_t entry);
 /* The next entry that is not 0 in [at, end); NULL: none. map_state.lock held. */
 char *table_next(char *at, char *end);
+/* No address of the program is beyond. */
+char *table_end(void);
 void table_forget(void);
 
 /* ---- state ---- */
@@ -71,10 +74,13 @@ struct map_state {
 	struct mutex lock;
 	u32 moved_sequence; /* one step whenever a unit stops moving; slept on */
 	u32 movers_waited;  /* sleepers on it */
+	u64 snapshots;	    /* granules with MAP_PRIVATE_COPY */
+	u64 fork_units;	    /* with MAP_FORK; atomic */
 	u64 units, huge_units, pinned, moved, bytes_moved, failed;
 	u64 mappings;	    /* runs of the program's addresses that are one piece of a block */
 	u64 mappings_limit; /* vm.max_map_count */
 	/* Atomic: */
+	u64 futexes_woken;
 	u64 window_max_ns, windows[MP_MAP_WINDOW_BUCKETS];
 };
 extern struct map_state map_state;
@@ -95,6 +101,10 @@ void mechanism_check(void);
 int hold(void *at, size_t len);
 bool is_held(const void *at);
 void release(void *at, size_t len);
+/* What the host says about pages of the program; false: nothing. */
+bool read_pagemap(const void *at, u64 *entries, size_t pages);
+/* A copy of its own, of a private mapping. */
+bool pagemap_is_private(u64 entry);
 
 /* ---- unit.c ---- */
 
@@ -116,6 +126,31 @@ void unit_split(char *at);
 extern const struct movable_operations map_operations;
 /* Splits a unit of 2 MiB of which `page`, locked, is the first page, if it is one and nobody has it claimed. */
 void unit_split_locked(struct page *page);
+/* Claimed, mapped private and read by no child: what the program wrote goes into the page, which is
+ * mapped shared again. */
+int fold_claimed(char *at);
+
+/* ---- fork.c ---- */
+
+/* Handlers and the thread that folds. 0 or -errno. mechanism's lock. */
+int fork_prepare(void);
+void fork_forget(void);
+/* A unit was published; a fork may be under way. All with map_state.lock held: */
+void fork_new_unit(char *at);
+/* A fork child, or one that is just being made, reads the pages of private units. */
+bool snapshots_read(void);
+/* Out of the table: its page is kept until no child reads it. */
+void quarantine_page(struct page *page);
+
+/* ---- futex.c ---- */
+
+int futex_prepare(void);
+void futex_forget(void);
+/* An offline begins, and ends with futex_all_moved(). */
+void futex_begin(void);
+void futex_unit_moved(void *at, void *from, size_t bytes);
+/* No more of this block will move, and its memory is there still. */
+void futex_all_moved(void);
 
 /* ---- claim.c: a claimed unit neither moves nor changes but by who claimed it (MAP_MOVING) ---- */
 
@@ -155,6 +190,8 @@ const char *pin_holder(const struct page *page, char *name, size_t size);
 
 /* What of the range is mapped cannot go elsewhere: -EBUSY or -ENOMEM with a reason; 0. */
 int map_refuses_offline(unsigned long pfn, unsigned long nr_pages);
+/* What of a mapped page keeps it where it is, for reasons; NULL: nothing known. */
+const char *map_page_state(const struct page *page);
 
 /* ---- stats.c ---- */
 

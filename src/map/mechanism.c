@@ -8,6 +8,7 @@
 #include "map/map.h"
 #include "backing/file.h"
 #include "hotplug/hotplug.h"
+#include "page/page.h"
 #include "os/os.h"
 #include "plug/plug.h"
 #include "report/report.h"
@@ -15,6 +16,9 @@
 
 #define DEVICE "/dev/userfaultfd"
 #define PAGEMAP_WRITE_PROTECTED (1ULL << 57)
+#define PAGEMAP_OF_FILE (1ULL << 61)
+#define PAGEMAP_SWAPPED (1ULL << 62)
+#define PAGEMAP_PRESENT (1ULL << 63)
 #define WAKE_TRIES 10
 
 struct mechanism mechanism = { .uffd = -1, .pagemap = -1 };
@@ -106,7 +110,7 @@ int mp_map_prepare(void)
 	if (!machine_booted)
 		return -ENXIO;
 	mutex_lock(&mechanism_lock);
-	error = table_begin();
+	error = table_begin() ?: futex_prepare() ?: fork_prepare();
 	if (!error && !map_state.mappings_limit)
 		map_state.mappings_limit = mappings_allowed();
 	mutex_unlock(&mechanism_lock);
@@ -135,6 +139,20 @@ bool is_held(const void *at)
 		       sizeof(entry) && (entry & PAGEMAP_WRITE_PROTECTED);
 }
 
+bool read_pagemap(const void *at, u64 *entries, size_t pages)
+{
+	int fd = READ_ONCE(mechanism.pagemap);
+
+	return fd >= 0 && os_read_at(fd, entries, pages * sizeof(*entries),
+				     ((uintptr_t)at >> PAGE_SHIFT) * sizeof(*entries)) ==
+				  (ssize_t)(pages * sizeof(*entries));
+}
+
+bool pagemap_is_private(u64 entry)
+{
+	return entry & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED) && !(entry & PAGEMAP_OF_FILE);
+}
+
 void release(void *at, size_t len)
 {
 	int fd = READ_ONCE(mechanism.uffd), try;
@@ -155,6 +173,8 @@ static void forget(void)
 	mechanism.uffd = -1;
 	mechanism.pagemap = -1;
 	table_forget();
+	fork_forget();
+	futex_forget();
 	memset(&map_state, 0, sizeof(map_state));
 }
 
@@ -162,4 +182,6 @@ __attribute__((constructor)) static void map_at_start(void)
 {
 	sync_at_fork_child(forget);
 	offline_last_hook = map_refuses_offline;
+	offline_empty_hook = futex_all_moved;
+	page_state_hook = map_page_state;
 }

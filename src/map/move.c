@@ -13,12 +13,13 @@
 #include "page/page.h"
 #include "report/report.h"
 
-#define ROLL_BACK_TRIES 1000
+#define TRIES 1000
 
 struct move {
 	char *at;	/* the program's address */
 	char *from, *to; /* in the direct map */
 	size_t bytes, step;
+	bool fold;	/* `from` is the program's private copy, `to` the page under it */
 	bool sparse;	/* some of it may be a hole; the target is one, or zero */
 };
 
@@ -45,8 +46,34 @@ static int copy_sparse(char *to, char *from, size_t bytes)
 	return 0;
 }
 
+/* The program's memory, which is held: nobody writes there, but a race detector cannot know. */
+__attribute__((no_sanitize("thread"))) static void copy_page(char *to, const char *from)
+{
+	const volatile u64 *in = (const void *)from;
+	u64 *out = (void *)to;
+	size_t i;
+
+	for (i = 0; i < PAGE_SIZE / sizeof(*in); i++)
+		out[i] = in[i];
+}
+
+static void copy_private(char *to, const char *from, size_t bytes)
+{
+	u64 entries[HUGE_BYTES >> PAGE_SHIFT];
+	bool known = read_pagemap(from, entries, bytes >> PAGE_SHIFT);
+	size_t i;
+
+	for (i = 0; i < bytes >> PAGE_SHIFT; i++)
+		if (!known || pagemap_is_private(entries[i]))
+			copy_page(to + (i << PAGE_SHIFT), from + (i << PAGE_SHIFT));
+}
+
 static int copy(const struct move *move, size_t offset, size_t bytes)
 {
+	if (move->fold) {
+		copy_private(move->to + offset, move->from + offset, bytes);
+		return 0;
+	}
 	if (move->sparse)
 		return copy_sparse(move->to + offset, move->from + offset, bytes);
 	memcpy(move->to + offset, move->from + offset, bytes);
@@ -84,29 +111,42 @@ static int windows(const struct move *move, size_t *done)
 
 	for (*done = 0; !error && *done < move->bytes; *done += error ? 0 : move->step)
 		error = window(move, *done, move->step);
+	/* Closed by the program, or another file by now. */
+	if (error == -EBADF || error == -ENOTTY)
+		mechanism_check();
 	return error;
+}
+
+/* To the end, however often it takes: half a unit is no state to be in. */
+static void finish(struct move move)
+{
+	int error = 0, try;
+	size_t moved;
+
+	for (try = 0; move.bytes && try < TRIES; try++) {
+		moved = 0;
+		error = mechanism_ready() ?: windows(&move, &moved);
+		move.at += moved;
+		move.from += moved;
+		move.to += moved;
+		move.bytes -= moved;
+		if (error)
+			os_sleep_ns(1000000);
+	}
+	if (move.bytes)
+		mp_fatal_at(__FILE__, __LINE__,
+			    "a unit at %p moved in part and can go neither way: error %d", move.at, -error);
 }
 
 /* What has moved moves back. It worked a moment ago in the other direction. */
 static void roll_back(const struct move *move, size_t done)
 {
-	struct move back = { .at = move->at, .from = move->to, .to = move->from, .bytes = done,
-			     .step = move->step, .sparse = move->sparse };
-	int error = 0, try;
-	size_t moved = 0;
+	struct move back = *move;
 
-	for (try = 0; back.bytes && try < ROLL_BACK_TRIES; try++) {
-		error = mechanism_ready() ?: windows(&back, &moved);
-		back.at += moved;
-		back.from += moved;
-		back.to += moved;
-		back.bytes -= moved;
-		if (error)
-			os_sleep_ns(1000000);
-	}
-	if (back.bytes)
-		mp_fatal_at(__FILE__, __LINE__,
-			    "a unit at %p moved in part and can go neither way: error %d", move->at, -error);
+	back.from = move->to;
+	back.to = move->from;
+	back.bytes = done;
+	finish(back);
 	/* Still registered, perhaps held. */
 	os_uffd_unregister(mechanism.uffd, move->at, move->bytes);
 }
@@ -145,6 +185,30 @@ static int move_unit(struct page *dst, struct page *src, entry_t entry)
 	return error;
 }
 
+int fold_claimed(char *at)
+{
+	entry_t entry = table_get(at);
+	struct page *page = entry_unit(entry);
+	struct move move = { .at = at, .from = at, .to = page_address(page),
+			     .bytes = unit_bytes(entry), .fold = true };
+	u64 granule = 0;
+	int error = mechanism_ready() ?: backing_use_for_maps(page_to_phys(page), &granule);
+
+	move.step = max_t(size_t, GRANULE, granule);
+	if (!error) {
+		finish(move);
+		os_dodump(at, move.bytes);
+	}
+	mutex_lock(&map_state.lock);
+	if (!error) {
+		table_set(at, table_get(at) & ~(entry_t)MAP_PRIVATE_COPY);
+		map_state.snapshots -= move.bytes / GRANULE;
+	}
+	unclaim_unit(at);
+	mutex_unlock(&map_state.lock);
+	return error;
+}
+
 /* ---- movable_operations ---- */
 
 /* The unit that the page is; 0: it is none any more. map_state.lock held. */
@@ -178,7 +242,8 @@ static entry_t begin_move(struct page *src)
 
 	mutex_lock(&map_state.lock);
 	entry = entry_of(src);
-	if (entry & MAP_MOVING || (entry && unit_pins(src)))
+	/* A child that is there, or just being made, reads the page itself. */
+	if (entry & (MAP_MOVING | MAP_PRIVATE_COPY) || (entry && unit_pins(src)))
 		entry = 0;
 	if (entry)
 		claim_unit((char *)src->index);
@@ -207,6 +272,8 @@ static void finish_move(struct page *dst, struct page *src, entry_t entry, int e
 	}
 	unclaim_unit(at);
 	mutex_unlock(&map_state.lock);
+	if (!error)
+		futex_unit_moved(at, page_address(src), unit_bytes(entry));
 }
 
 static int map_migrate(struct page *dst, struct page *src, enum migrate_mode mode)

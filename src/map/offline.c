@@ -10,16 +10,30 @@
 #include <linux/memory.h>
 #include <linux/mmzone.h>
 
-struct census {
-	unsigned long pages, pinned;
-	struct page *first_pinned;
-};
-
 static bool is_unit(const struct page *page)
 {
 	return page_count(page) &&
 	       READ_ONCE(page->mapping) == ((unsigned long)&map_operations | PAGE_MAPPING_MOVABLE);
 }
+
+const char *map_page_state(const struct page *page)
+{
+	entry_t entry;
+
+	if (!is_unit(page))
+		return NULL;
+	if (unit_pins(page))
+		return "pinned";
+	entry = table_get((void *)READ_ONCE(page->index));
+	if (!entry || entry_unit(entry) != page)
+		return "given up, but a fork child reads it";
+	return entry & MAP_PRIVATE_COPY ? "read by a fork child" : NULL;
+}
+
+struct census {
+	unsigned long pages, pinned;
+	struct page *first_pinned;
+};
 
 static void take_census(unsigned long pfn, unsigned long end, struct census *census)
 {
@@ -79,6 +93,7 @@ int map_refuses_offline(unsigned long pfn, unsigned long nr_pages)
 
 	if (!map_state.units && !map_state.huge_units)
 		return 0;
+	futex_begin();
 	take_census(pfn, pfn + nr_pages, &census);
 	if (census.pinned)
 		return refuse_for_pins(block, &census);

@@ -32,20 +32,22 @@ static int grow_in_place(const struct map_request *like, char *at, size_t old, s
 	return error;
 }
 
-/* Claimed. The unit's pages are mapped at `to` too; from now on that is their address. */
+/* Claimed. The unit's mapping moves to `to`; from now on that is its pages' address. */
 static int readdress_unit(char *from, char *to)
 {
 	entry_t entry = table_get(from);
 	struct page *page = entry_unit(entry);
 	size_t bytes = unit_bytes(entry), i;
-	int error = unit_place(page, to, bytes);
+	int error = os_move_mapping(from, to, bytes);
 
 	if (error)
 		return error;
 	mutex_lock(&map_state.lock);
 	for (i = 0; i < bytes; i += GRANULE) {
-		table_set(to + i, table_get(from + i));
+		entry_t part = table_get(from + i);
+
 		table_set(from + i, 0);
+		table_set(to + i, part);
 	}
 	WRITE_ONCE(page->index, (unsigned long)to);
 	mutex_unlock(&map_state.lock);
@@ -93,13 +95,13 @@ static int move_range(const struct map_request *like, char **addr, size_t old, s
 		goto unmap_new;
 	error = readdress(from, to, old, &done);
 	if (error) {
+		/* Back to where their mappings were a moment ago. */
 		readdress(to, from, done, &undone);
 		unclaim_range(from, old);
 		error = refuse_move(error);
 		goto unmap_new;
 	}
 	unclaim_range(to, old);
-	os_dodump(to, old);
 	os_unmap(from, old);
 	*addr = to;
 	return 0;

@@ -53,10 +53,12 @@ int mp_get_map_stats(struct mp_map_stats *stats)
 		.moved = map_state.moved,
 		.bytes_moved = map_state.bytes_moved,
 		.failed = map_state.failed,
+		.snapshots = map_state.snapshots,
 		.mappings = map_state.mappings,
 		.mappings_limit = map_state.mappings_limit,
 	};
 	mutex_unlock(&map_state.lock);
+	stats->futexes_woken = __atomic_load_n(&map_state.futexes_woken, __ATOMIC_RELAXED);
 	stats->window_ns_max = __atomic_load_n(&map_state.window_max_ns, __ATOMIC_RELAXED);
 	for (i = 0; i < MP_MAP_WINDOW_BUCKETS; i++)
 		stats->windows[i] = __atomic_load_n(&map_state.windows[i], __ATOMIC_RELAXED);

@@ -114,6 +114,11 @@ void table_set(const void *address, entry_t entry)
 	__atomic_store_n(place, entry, __ATOMIC_RELEASE);
 }
 
+char *table_end(void)
+{
+	return (char *)(1UL << ADDRESS_BITS);
+}
+
 char *table_next(char *from, char *end)
 {
 	uintptr_t at = (uintptr_t)from;

@@ -98,6 +98,8 @@ static void split_entries(char *at)
 		table_set(at + i, make_entry(entry_pfn(table_get(at + i)), (unsigned int)flags));
 	map_state.huge_units--;
 	map_state.units += HUGE_BYTES / GRANULE;
+	if (flags & MAP_FORK)
+		map_state.fork_units += HUGE_BYTES / GRANULE - 1;
 }
 
 void unit_split_locked(struct page *page)

@@ -61,6 +61,11 @@ int os_close(int fd)
 	return close(fd) ? -errno : 0;
 }
 
+int os_seal_write(int fd)
+{
+	return fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) ? -errno : 0;
+}
+
 int os_truncate(int fd, uint64_t size)
 {
 	return ftruncate(fd, (off_t)size) ? -errno : 0;

@@ -10,6 +10,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -45,6 +48,12 @@ int os_reserve_zeroed(size_t len, void **addr)
 int os_map_fd(void *at, size_t len, int fd, uint64_t offset)
 {
 	return map(at, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd,
+		   offset, NULL);
+}
+
+int os_map_private(void *at, size_t len, int fd, uint64_t offset)
+{
+	return map(at, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd,
 		   offset, NULL);
 }
 
@@ -103,6 +112,16 @@ int os_remove(void *at, size_t len)
 int os_populate(void *at, size_t len)
 {
 	return advise(at, len, MADV_POPULATE_WRITE);
+}
+
+int os_populate_read(void *at, size_t len)
+{
+	return advise(at, len, MADV_POPULATE_READ);
+}
+
+int os_move_mapping(void *from, void *to, size_t len)
+{
+	return mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED ? -errno : 0;
 }
 
 int os_bind(void *at, size_t len, int node)

@@ -21,6 +21,7 @@ int os_reserve_at(void *at, size_t len);	/* there; -EEXIST: something is mapped 
 int os_reserve_zeroed(size_t len, void **addr);
 /* MAP_FIXED forms: shared from a file; private anonymous; back to no access. */
 int os_map_fd(void *at, size_t len, int fd, uint64_t offset);
+int os_map_private(void *at, size_t len, int fd, uint64_t offset); /* copied when written */
 int os_map_anonymous(void *at, size_t len);
 int os_map_nothing(void *at, size_t len);
 int os_unmap(void *at, size_t len);
@@ -30,6 +31,10 @@ int os_dontfork(void *at, size_t len);
 int os_dontdump(void *at, size_t len);
 int os_dodump(void *at, size_t len);
 int os_hugepages(void *at, size_t len);		/* huge pages wherever the host allows them */
+/* Moves a mapping, in place of what is mapped at `to`. */
+int os_move_mapping(void *from, void *to, size_t len);
+/* Makes the pages of a shared range resident and mapped for reading. */
+int os_populate_read(void *at, size_t len);
 /* Punches a hole in what a shared range maps; it reads as zero afterwards. */
 int os_remove(void *at, size_t len);
 /* Makes the pages of a private range resident. */
@@ -43,6 +48,7 @@ int os_file_type(int fd);			/* st_mode */
 int os_bind(void *at, size_t len, int node);	/* the range's pages come from this node of the host */
 int os_dup_from(int fd, int lowest);		/* close-on-exec copy numbered >= lowest */
 int os_close(int fd);
+int os_seal_write(int fd);			/* -EBUSY: somebody has it mapped for writing */
 int os_truncate(int fd, uint64_t size);
 int os_allocate(int fd, uint64_t offset, uint64_t len);
 int os_punch_hole(int fd, uint64_t offset, uint64_t len);
@@ -91,6 +97,8 @@ int os_membarrier(void);			/* all threads of the process */
 /* 0 woken, -EAGAIN value differs, -ETIMEDOUT, -EINTR. timeout_ns 0: for ever. */
 int os_futex_wait(uint32_t *word, uint32_t value, uint64_t timeout_ns);
 int os_futex_wake(uint32_t *word, int count);
+int os_futex_wake_shared(uint32_t *word, int count);
+long os_futex_number(void);			/* of the system call; makes none */
 int os_sleep_ns(uint64_t ns);
 
 /* Blocks the calling thread's asynchronous signals; the mask before goes to *old. */

@@ -44,6 +44,18 @@ int os_futex_wake(uint32_t *word, int count)
 	return woken < 0 ? -errno : (int)woken;
 }
 
+int os_futex_wake_shared(uint32_t *word, int count)
+{
+	long woken = syscall(SYS_futex, word, FUTEX_WAKE, count);
+
+	return woken < 0 ? -errno : (int)woken;
+}
+
+long os_futex_number(void)
+{
+	return SYS_futex;
+}
+
 int os_sleep_ns(uint64_t ns)
 {
 	struct timespec pause = timespec_of(ns);

@@ -193,6 +193,8 @@ void scan_movable_pages(unsigned long pfn, unsigned long end_pfn, struct scan_re
 unsigned long do_migrate_range(unsigned long pfn, unsigned long end_pfn, unsigned long *failed);
 /* Pages of the range that are not free; *first gets the lowest. */
 unsigned long pages_not_free(unsigned long pfn, unsigned long end_pfn, unsigned long *first);
+/* Says what its owner knows about why a page stays, or NULL. */
+extern const char *(*page_state_hook)(const struct page *page);
 /* "movable, held by F+0x10" etc.: holder and state of a page, for reasons. */
 void page_describe(unsigned long pfn, char *holder, size_t holder_size, char *state,
 		   size_t state_size);

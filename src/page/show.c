@@ -162,11 +162,14 @@ static const char *page_kind(const struct page *page)
 	return __PageMovable(page) ? "movable" : "unmovable";
 }
 
+const char *(*page_state_hook)(const struct page *page);
+
 void page_describe(unsigned long pfn, char *holder, size_t holder_size, char *state,
 		   size_t state_size)
 {
 	struct mem_section *section = section_of(pfn);
 	const struct page *page;
+	const char *more;
 	const void *owner;
 
 	if (!section || !(section_flags(section) & SECTION_PRESENT)) {
@@ -180,7 +183,8 @@ void page_describe(unsigned long pfn, char *holder, size_t holder_size, char *st
 		mp_symbol_name(owner, holder, holder_size);
 	else
 		snprintf(holder, holder_size, "%s", PageReserved(page) ? "the firmware" : "nobody");
-	snprintf(state, state_size, "%s, order %u, %d references%s%s", page_kind(page),
+	more = page_state_hook ? page_state_hook(page) : NULL;
+	snprintf(state, state_size, "%s, order %u, %d references%s%s%s%s", page_kind(page),
 		 READ_ONCE(page->order), page_count(page), PageLocked(page) ? ", locked" : "",
-		 PageIsolated(page) ? ", isolated" : "");
+		 PageIsolated(page) ? ", isolated" : "", more ? ", " : "", more ?: "");
 }
