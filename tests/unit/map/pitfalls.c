@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is known to go wrong with memory that moves, each with the number under which
+ * docs/live-memory.md tells of it. Those of fork() are in fork.c.
+ */
+#include "live.h"
+
+#include "map/map.h"
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+static int stop; /* atomic */
+
+static bool running(void)
+{
+	return !__atomic_load_n(&stop, __ATOMIC_RELAXED);
+}
+
+/* Both blocks of node 1 leave and return, one after the other. */
+static void move_about(int rounds)
+{
+	for (int i = 0; i < rounds; i++) {
+		CHECK_EQ(set_state(HOT_BLOCK + i % 2, "offline"), 0);
+		CHECK_EQ(set_state(HOT_BLOCK + i % 2, "online_movable"), 0);
+	}
+}
+
+/* One writer that counts in `words` places, each in a granule of its own. */
+struct writer {
+	pthread_t thread;
+	char *at;
+	unsigned int words;
+	uint64_t rounds, bad; /* rounds: atomic */
+};
+
+static void *write_words(void *arg)
+{
+	struct writer *me = arg;
+	uint64_t n = 0;
+
+	for (; running(); n++) {
+		for (unsigned int i = 0; i < me->words; i++) {
+			volatile uint64_t *word = (uint64_t *)(me->at + i * GRANULE + i % 8 * 8);
+
+			me->bad += *word != n;
+			*word = n + 1;
+		}
+		__atomic_store_n(&me->rounds, n + 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void writer_start(struct writer *me, char *at, unsigned int words)
+{
+	*me = (struct writer){ .at = at, .words = words };
+	CHECK_EQ(pthread_create(&me->thread, NULL, write_words, me), 0);
+	AWAIT(__atomic_load_n(&me->rounds, __ATOMIC_RELAXED) > 2);
+}
+
+static void writer_end(struct writer *me)
+{
+	uint64_t seen = __atomic_load_n(&me->rounds, __ATOMIC_RELAXED);
+
+	/* It still runs: nobody forgot to wake it. */
+	AWAIT(__atomic_load_n(&me->rounds, __ATOMIC_RELAXED) > seen + 1);
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	CHECK_EQ(pthread_join(me->thread, NULL), 0);
+	CHECK_EQ(me->bad, 0);
+}
+
+TEST(pitfall_1, "MIGRATION pitfall 1: a writer that met a window is woken; mapping anew wakes nobody")
+{
+	struct writer writer;
+	char *at;
+
+	start(2);
+	at = map(GRANULE, 0);
+	writer_start(&writer, at, 1);
+	move_about(20);
+	writer_end(&writer);
+	CHECK_GE(map_stats().moved, 19);
+	CHECK_EQ(mp_unmap(at, GRANULE), 0);
+	finish();
+}
+
+TEST(pitfall_2, "MIGRATION pitfall 2: our descriptors closed by the program, also in a window: nothing is lost")
+{
+	struct writer writer;
+	char *at;
+
+	start(2);
+	at = map(MIB, 0);
+	writer_start(&writer, at, 16);
+	for (int i = 0; i < 8; i++) {
+		/* As a daemon's close_range() would. */
+		close(mechanism.uffd);
+		if (i % 2)
+			close(mechanism.pagemap);
+		move_about(1);
+	}
+	writer_end(&writer);
+	CHECK_EQ(mp_unmap(at, MIB), 0);
+	finish();
+}
+
+static void *close_all_the_time(void *arg)
+{
+	(void)arg;
+	while (running()) {
+		close(__atomic_load_n(&mechanism.uffd, __ATOMIC_RELAXED));
+		usleep(500);
+	}
+	return NULL;
+}
+
+TEST(pitfall_2_windows, "MIGRATION pitfall 2: a protection that is gone after the copy makes the window void")
+{
+	struct writer writer;
+	pthread_t closer;
+	char *at;
+
+	start(2);
+	at = map(MIB, 0);
+	writer_start(&writer, at, 16);
+	CHECK_EQ(pthread_create(&closer, NULL, close_all_the_time, NULL), 0);
+	move_about(6);
+	writer_end(&writer);
+	CHECK_EQ(pthread_join(closer, NULL), 0);
+	CHECK_EQ(mp_unmap(at, MIB), 0);
+	finish();
+}
+
+#define DATAGRAMS 3000
+
+static void *send_datagrams(void *arg)
+{
+	uint64_t block[64];
+
+	for (uint64_t i = 0; i < DATAGRAMS; i++) {
+		for (int j = 0; j < 64; j++)
+			block[j] = i * 64 + (uint64_t)j;
+		CHECK_EQ(send(*(int *)arg, block, sizeof(block), 0), (ssize_t)sizeof(block));
+	}
+	return NULL;
+}
+
+static long receive_datagrams(void *arg)
+{
+	void **what = arg;
+	char *at = what[0];
+	long bad = 0;
+
+	for (uint64_t i = 0; i < DATAGRAMS; i++) {
+		/* Over the border of two granules. */
+		uint64_t *to = (uint64_t *)(at + (1 + i % 14) * GRANULE - 256);
+
+		bad += recv(*(int *)what[1], to, 512, 0) != 512;
+		for (uint64_t j = 0; j < 64; j++)
+			bad += to[j] != i * 64 + j;
+	}
+	return bad;
+}
+
+TEST(pitfall_3, "MIGRATION pitfall 3: a system call that meets a window waits; no datagram is lost")
+{
+	struct worker receiver;
+	pthread_t sender;
+	void *what[2];
+	int fds[2];
+
+	start(2);
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds), 0);
+	what[0] = map(MIB, 0);
+	what[1] = &fds[1];
+	worker_start(&receiver, receive_datagrams, what);
+	CHECK_EQ(pthread_create(&sender, NULL, send_datagrams, &fds[0]), 0);
+	while (!worker_done(&receiver))
+		move_about(2);
+	CHECK_EQ(worker_join(&receiver), 0);
+	CHECK_EQ(pthread_join(sender, NULL), 0);
+	CHECK_EQ(mp_unmap(what[0], MIB), 0);
+	finish();
+}
+
+static void *touch_holes(void *arg)
+{
+	char *at = arg;
+
+	for (size_t i = 0; i < 16 * MIB; i += 4096) {
+		*(uint64_t *)(at + i) = i + 1;
+		if (i % (256 << 10) == 0)
+			sched_yield();
+	}
+	return NULL;
+}
+
+TEST(pitfall_4, "MIGRATION pitfall 4: a write to a page that is still a hole while it moves is not lost")
+{
+	pthread_t toucher;
+	size_t bad = 0;
+	char *at;
+
+	start(2);
+	at = map(16 * MIB, 0);
+	CHECK_EQ(pthread_create(&toucher, NULL, touch_holes, at), 0);
+	move_about(6);
+	CHECK_EQ(pthread_join(toucher, NULL), 0);
+	for (size_t i = 0; i < 16 * MIB; i += 4096)
+		bad += *(uint64_t *)(at + i) != i + 1;
+	CHECK_EQ(bad, 0);
+	CHECK_EQ(mp_unmap(at, 16 * MIB), 0);
+	finish();
+}
+
+static void *wait_for_stop(void *arg)
+{
+	(void)arg;
+	while (running())
+		sched_yield();
+	return NULL;
+}
+
+TEST(pitfall_5, "MIGRATION pitfall 5: a thread's stack in mapped memory is pinned, and its block stays until it ends")
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	char *stack;
+	long block = HOT_BLOCK;
+
+	start(2);
+	stack = map(MIB, MP_MAP_POPULATE);
+	block += !mp_block_resident(block);
+	CHECK_EQ(mp_pin(stack, MIB), 0);
+	CHECK_EQ(pthread_attr_init(&attr), 0);
+	CHECK_EQ(pthread_attr_setstack(&attr, stack, MIB), 0);
+	CHECK_EQ(pthread_create(&thread, &attr, wait_for_stop, NULL), 0);
+	CHECK_EQ(set_state(block, "offline"), -EBUSY);
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK_EQ(mp_unpin(stack, MIB), 0);
+	CHECK_EQ(set_state(block, "offline"), 0);
+	CHECK_EQ(mp_unmap(stack, MIB), 0);
+	finish();
+}
+
+static int signals; /* atomic */
+
+static void on_signal(int number)
+{
+	(void)number;
+	__atomic_fetch_add(&signals, 1, __ATOMIC_RELAXED);
+}
+
+TEST(pitfall_6, "MIGRATION pitfall 6: signals run their handlers in a thread that a window holds; it then goes on")
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	struct writer writer;
+	char *at;
+
+	start(2);
+	at = map(MIB, 0);
+	CHECK_EQ(sigaction(SIGUSR1, &action, NULL), 0);
+	writer_start(&writer, at, 16);
+	for (int i = 0; i < 6; i++) {
+		for (int j = 0; j < 50; j++)
+			CHECK_EQ(pthread_kill(writer.thread, SIGUSR1), 0);
+		move_about(1);
+	}
+	writer_end(&writer);
+	CHECK_GT(__atomic_load_n(&signals, __ATOMIC_RELAXED), 0);
+	CHECK_EQ(mp_unmap(at, MIB), 0);
+	finish();
+}
+
+/* ---- shared futexes ---- */
+
+static long sleep_on(void *arg)
+{
+	uint32_t *word = arg;
+	long sleeps = 0;
+
+	for (; !__atomic_load_n(word, __ATOMIC_ACQUIRE); sleeps++)
+		syscall(SYS_futex, word, FUTEX_WAIT, 0, NULL);
+	return sleeps;
+}
+
+TEST(pitfall_8, "MIGRATION pitfall 8: who sleeps on a shared futex is found by the next wake, wherever the page went")
+{
+	struct worker sleeper;
+	uint32_t *word;
+	char *at;
+
+	start(2);
+	at = map(MIB, 0);
+	for (int i = 0; i < 8; i++) {
+		word = (uint32_t *)(at + i * GRANULE + 64);
+		worker_start(&sleeper, sleep_on, word);
+		worker_await_sleep(&sleeper);
+		move_about(1 + i % 3);
+		__atomic_store_n(word, 1, __ATOMIC_RELEASE);
+		syscall(SYS_futex, word, FUTEX_WAKE, 1);
+		CHECK_GT(worker_join(&sleeper), 0);
+	}
+	CHECK_GT(map_stats().futexes_woken, 0);
+	CHECK_EQ(mp_unmap(at, MIB), 0);
+	finish();
+}
+
+struct shared_lock {
+	pthread_mutex_t lock;
+	uint64_t count;
+};
+
+static long count_under_lock(void *arg)
+{
+	struct shared_lock *shared = arg;
+	long n = 0;
+
+	while (running()) {
+		CHECK_EQ(pthread_mutex_lock(&shared->lock), 0);
+		shared->count++;
+		n++;
+		if (n % 16 == 0)
+			sched_yield();
+		CHECK_EQ(pthread_mutex_unlock(&shared->lock), 0);
+	}
+	return n;
+}
+
+TEST(pitfall_8_robust, "MIGRATION pitfall 8: a robust mutex hands over while its page moves")
+{
+	struct worker workers[3];
+	struct shared_lock *shared;
+	pthread_mutexattr_t attr;
+	uint64_t total = 0;
+
+	start(2);
+	shared = (struct shared_lock *)map(GRANULE, 0);
+	CHECK_EQ(pthread_mutexattr_init(&attr), 0);
+	CHECK_EQ(pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST), 0);
+	CHECK_EQ(pthread_mutex_init(&shared->lock, &attr), 0);
+	for (int i = 0; i < 3; i++)
+		worker_start(&workers[i], count_under_lock, shared);
+	move_about(12);
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < 3; i++)
+		total += (uint64_t)worker_join(&workers[i]);
+	CHECK_EQ(shared->count, total);
+	CHECK_EQ(mp_unmap(shared, GRANULE), 0);
+	finish();
+}
+
+TEST(pitfall_9, "MIGRATION pitfall 9: direct I/O into a pinned range arrives, and its block stays meanwhile")
+{
+	char name[] = "/var/tmp/memplug-direct-XXXXXX", *at;
+	long block = HOT_BLOCK;
+	int fd;
+
+	start(2);
+	at = map(MIB, MP_MAP_POPULATE);
+	block += !mp_block_resident(block);
+	write_pattern(at, MIB, 1);
+	fd = mkostemp(name, O_DIRECT);
+	if (fd < 0)
+		SKIP("/var/tmp has no direct I/O");
+	unlink(name);
+	CHECK_EQ(mp_pin(at, MIB), 0);
+	CHECK_EQ(pwrite(fd, at, MIB, 0), (ssize_t)MIB);
+	memset(at, 0, MIB);
+	CHECK_EQ(set_state(block, "offline"), -EBUSY);
+	CHECK_EQ(pread(fd, at, MIB, 0), (ssize_t)MIB);
+	CHECK_EQ(wrong(at, MIB, 1), 0);
+	CHECK_EQ(mp_unpin(at, MIB), 0);
+	CHECK_EQ(set_state(block, "offline"), 0);
+	CHECK_EQ(wrong(at, MIB, 1), 0);
+	CHECK_EQ(mp_unmap(at, MIB), 0);
+	close(fd);
+	finish();
+}
+
+/* ---- the host's limits ---- */
+
+/* Takes mappings until the host refuses; every second page keeps them apart. */
+static size_t exhaust_mappings(char **hoard, size_t *hoard_length)
+{
+	size_t length = (size_t)1 << 30, n = 0;
+
+	*hoard = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	CHECK(*hoard != MAP_FAILED);
+	*hoard_length = length;
+	for (size_t i = 4096; i < length && !mprotect(*hoard + i, 4096, PROT_READ); i += 8192)
+		n++;
+	return n;
+}
+
+TEST(pitfall_12, "MIGRATION pitfall 12: at the host's limit of mappings a move is rolled back and tried again later")
+{
+	size_t hoard_length, n;
+	struct writer writer;
+	char *at, *hoard;
+	long block = HOT_BLOCK;
+	void *more = NULL;
+
+	start(2);
+	at = map(4 * MIB, MP_MAP_POPULATE);
+	block += !mp_block_resident(block);
+	writer_start(&writer, at, 64);
+	n = exhaust_mappings(&hoard, &hoard_length);
+	if (n > 500000)
+		SKIP("vm.max_map_count is too large to be met: %zu", n);
+	mp_set_deadline(300);
+	CHECK_EQ(set_state(block, "offline"), -EINTR);
+	mp_set_deadline(0);
+	CHECK_EQ(mp_map(&more, MIB, 1, 0), -ENOMEM);
+	CHECK_EQ(munmap(hoard, hoard_length), 0);
+	CHECK_EQ(set_state(block, "offline"), 0);
+	writer_end(&writer);
+	CHECK_EQ(mp_unmap(at, 4 * MIB), 0);
+	finish();
+}
+
+/* VmFlags of the mapping that holds `at`, from /proc/self/smaps. */
+static void vm_flags(const char *at, char *flags, size_t size)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	unsigned long start, end;
+	bool inside = false;
+	char line[1024];
+
+	flags[0] = '\0';
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			inside = (unsigned long)at >= start && (unsigned long)at < end;
+		else if (inside && !strncmp(line, "VmFlags:", 8))
+			snprintf(flags, size, "%.*s", (int)size - 1, line + 8);
+	}
+	fclose(f);
+}
+
+TEST(pitfall_13, "MIGRATION pitfalls 13, 16: what moved is still left out of fork, in huge pages where the host has them, and in a core once")
+{
+	char flags[256];
+	char *at;
+
+	start(2);
+	at = map(4 * MIB, MP_MAP_POPULATE);
+	for (int i = 0; i < 3; i++) {
+		vm_flags(at + MIB, flags, sizeof(flags));
+		CHECK(strstr(flags, " dc") != NULL);
+		CHECK(strstr(flags, " hg") != NULL);
+		CHECK(strstr(flags, " dd") == NULL);
+		/* The same pages in the direct map. */
+		vm_flags(page_address(entry_unit(table_get(at + MIB))), flags, sizeof(flags));
+		CHECK(strstr(flags, " dd") != NULL);
+		move_about(1);
+	}
+	CHECK_LE(map_stats().mappings, 3);
+	CHECK_EQ(mp_unmap(at, 4 * MIB), 0);
+	finish();
+}
+
+TEST(pitfall_14, "MIGRATION pitfall 14: memory is counted once, as the host counts it, and follows what leaves")
+{
+	struct mp_stats before, after;
+	char *at;
+
+	start(2);
+	at = map(16 * MIB, MP_MAP_POPULATE);
+	CHECK_EQ(mp_get_stats(&before), 0);
+	CHECK_GE(before.bytes_resident, 16 * MIB);
+	move_about(2);
+	CHECK_EQ(mp_get_stats(&after), 0);
+	CHECK_LE(after.bytes_resident, before.bytes_resident + before.bytes_resident / 50);
+	CHECK_GE(after.bytes_resident, 16 * MIB);
+	CHECK_EQ(mp_unmap(at, 16 * MIB), 0);
+	finish();
+}
+
+TEST(pitfall_17, "MIGRATION pitfall 17: a granule that was used before is zero before anybody hears of it")
+{
+	char *at;
+
+	start(2);
+	for (int i = 0; i < 20; i++) {
+		at = map(3 * GRANULE, 0);
+		CHECK(is_zero(at, 3 * GRANULE));
+		memset(at, 0xff, 3 * GRANULE);
+		CHECK_EQ(mp_unmap(at + GRANULE, GRANULE), 0);
+		CHECK_EQ(mp_unmap(at, GRANULE), 0);
+		CHECK_EQ(mp_unmap(at + 2 * GRANULE, GRANULE), 0);
+	}
+	finish();
+}
