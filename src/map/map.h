@@ -193,7 +193,9 @@ int map_refuses_offline(unsigned long pfn, unsigned long nr_pages);
 /* What of a mapped page keeps it where it is, for reasons; NULL: nothing known. */
 const char *map_page_state(const struct page *page);
 
-/* ---- stats.c ---- */
+/* ---- files.c, stats.c ---- */
+
+ssize_t map_show(char **buf);
 
 void count_window(u64 ns);
 /* What vm.max_map_count leaves to us. */

@@ -11,6 +11,7 @@
 #include "page/page.h"
 #include "os/os.h"
 #include "plug/plug.h"
+#include "plug/plug_files.h"
 #include "report/report.h"
 #include "sync/thread.h"
 
@@ -95,11 +96,16 @@ int mechanism_ready(void)
 
 void mechanism_check(void)
 {
+	u64 entry;
+
 	mutex_lock(&mechanism_lock);
 	/* What is not ours any more is not closed: the number may be another file's by now. */
 	if (os_uffd_wake(mechanism.uffd, mp_direct_map, PAGE_SIZE))
 		WRITE_ONCE(mechanism.uffd, -1);
-	mechanism.pagemap = -1;
+	if (mechanism.pagemap >= 0 &&
+	    os_read_at(mechanism.pagemap, &entry, sizeof(entry),
+		       ((uintptr_t)mp_direct_map >> PAGE_SHIFT) * sizeof(entry)) != sizeof(entry))
+		WRITE_ONCE(mechanism.pagemap, -1);
 	mutex_unlock(&mechanism_lock);
 }
 
@@ -184,4 +190,5 @@ __attribute__((constructor)) static void map_at_start(void)
 	offline_last_hook = map_refuses_offline;
 	offline_empty_hook = futex_all_moved;
 	page_state_hook = map_page_state;
+	own_map_show_hook = map_show;
 }

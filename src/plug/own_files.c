@@ -132,6 +132,16 @@ static ssize_t check_show(void *owner, const struct tree_attr *attr, char **buf)
 	return text_take(&text, buf);
 }
 
+ssize_t (*own_map_show_hook)(char **buf);
+
+static ssize_t map_file_show(void *owner, const struct tree_attr *attr, char **buf)
+{
+	(void)owner;
+	(void)attr;
+	return own_map_show_hook ? own_map_show_hook(buf) : -EOPNOTSUPP;
+}
+
+static const struct tree_attr map_attr = { .name = "map", .mode = 0444, .show_long = map_file_show };
 static const struct tree_attr blocks_attr = { .name = "blocks", .mode = 0444,
 					      .show_long = blocks_show };
 static const struct tree_attr reasons_attr = { .name = "reasons", .mode = 0444,
@@ -142,7 +152,8 @@ static const struct tree_attr check_attr = { .name = "check", .mode = 0444, .wai
 					     .show_long = check_show };
 static const struct tree_attr *const own_attrs[] = {
 	&own_add_attr, &blocks_attr, &own_callbacks_attr, &check_attr, &own_events_attr,
-	&inject_module_attr, &own_plan_attr, &reasons_attr, &own_remove_attr, &statistics_attr, NULL,
+	&inject_module_attr, &map_attr, &own_plan_attr, &reasons_attr, &own_remove_attr,
+	&statistics_attr, NULL,
 };
 
 int own_files_register(void)

@@ -36,6 +36,8 @@ void own_files_unregister(void);
 extern const struct tree_attr own_add_attr, own_remove_attr;
 /* Its files `plan` (own_plan.c), `events` and `callbacks` (own_events.c). */
 extern const struct tree_attr own_plan_attr, own_events_attr, own_callbacks_attr;
+/* Text of its file `map`, from the layer of mappings. */
+extern ssize_t (*own_map_show_hook)(char **buf);
 /* In a fork child: nothing was refused. */
 void own_plug_forget(void);
 
