@@ -255,6 +255,7 @@ int mp_map(void **addr, size_t length, int nid, unsigned int flags)
 	struct map_request req = { .length = ALIGN(length, GRANULE), .nid = nid, .flags = flags,
 			       .site = __builtin_return_address(0) };
 	bool fixed = flags & MP_MAP_FIXED;
+	struct reason_outer outer;
 	int error;
 
 	if (!machine_booted)
@@ -262,10 +263,10 @@ int mp_map(void **addr, size_t length, int nid, unsigned int flags)
 	if (!addr || req.length < length)
 		return -EINVAL;
 	req.at = *addr;
-	reason_begin("map", -1);
+	reason_begin_apart("map", &outer);
 	error = mp_map_prepare() ?: check_request(&req, fixed) ?:
 		fixed ? map_fixed(&req) : map_anywhere(&req);
-	reason_end();
+	reason_end_apart(&outer);
 	if (!error)
 		*addr = req.at;
 	return error;
@@ -286,11 +287,12 @@ int unmap_range(char *at, size_t length)
 
 int mp_unmap(void *addr, size_t length)
 {
+	struct reason_outer outer;
 	int error;
 
-	reason_begin("unmap", -1);
+	reason_begin_apart("unmap", &outer);
 	error = unmap_range(addr, length);
-	reason_end();
+	reason_end_apart(&outer);
 	return error;
 }
 
@@ -315,15 +317,16 @@ static int discard_claimed(char *at, size_t length)
 int mp_map_discard(void *addr, size_t length)
 {
 	int error = check_range(addr, length);
+	struct reason_outer outer;
 
 	if (error)
 		return error;
-	reason_begin("discard", -1);
+	reason_begin_apart("discard", &outer);
 	error = claim_range("discard", addr, length, false);
 	if (!error) {
 		error = discard_claimed(addr, length);
 		unclaim_range(addr, length);
 	}
-	reason_end();
+	reason_end_apart(&outer);
 	return error;
 }

@@ -145,16 +145,17 @@ static int resize(char **addr, size_t old, size_t length, unsigned int flags, co
 
 int mp_remap(void **addr, size_t old_length, size_t new_length, unsigned int flags)
 {
+	struct reason_outer outer;
 	char *at;
 	int error;
 
 	if (!addr)
 		return -EINVAL;
 	at = *addr;
-	reason_begin("remap", -1);
+	reason_begin_apart("remap", &outer);
 	error = resize(&at, old_length, ALIGN(new_length, GRANULE), flags,
 		       __builtin_return_address(0));
-	reason_end();
+	reason_end_apart(&outer);
 	if (!error)
 		*addr = at;
 	return error;

@@ -46,6 +46,24 @@ void reason_end(void)
 		self.block = self.outer_block;
 }
 
+void reason_begin_apart(const char *operation, struct reason_outer *outer)
+{
+	*outer = (struct reason_outer){ self.depth,	self.refused, self.fresh,
+					self.operation, self.block,   self.since_ns };
+	self.depth = 0;
+	reason_begin(operation, -1);
+}
+
+void reason_end_apart(const struct reason_outer *outer)
+{
+	self.depth = outer->depth;
+	self.refused = outer->refused;
+	self.fresh = outer->fresh;
+	self.operation = outer->operation;
+	self.block = outer->block;
+	self.since_ns = outer->since_ns;
+}
+
 bool reason_is_set(void)
 {
 	return self.depth && self.refused;

@@ -34,6 +34,17 @@ void ring_at_fork_child(void);
  * but for its block, when it has none (-1). */
 void reason_begin(const char *operation, long block);
 void reason_end(void);
+/* An operation that stands for itself, also inside another one (a callback's call that may fail without
+ * harm): its reasons are no reasons of the outer one, which is kept in *outer meanwhile. */
+struct reason_outer {
+	unsigned int depth;
+	bool refused, fresh;
+	const char *operation;
+	long block;
+	u64 since_ns;
+};
+void reason_begin_apart(const char *operation, struct reason_outer *outer);
+void reason_end_apart(const struct reason_outer *outer);
 /* Has this operation already got a reason? (The place that refuses first fills it in.) */
 bool reason_is_set(void);
 /*

@@ -203,6 +203,38 @@ TEST(map_pin, "a pinned unit stays, its block too, and the reason names who pinn
 	finish();
 }
 
+static int pinned_stays(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct listener *me = (struct listener *)nb;
+
+	(void)data;
+	if (action == MEM_GOING_OFFLINE)
+		me->calls += mp_unmap((void *)me->name, GRANULE) == -EBUSY;
+	return NOTIFY_OK;
+}
+
+TEST(map_reason, "what a callback tried in vain is not the reason of the offline that asked it")
+{
+	struct listener giver = { .nb.notifier_call = pinned_stays };
+	struct mp_reason reason;
+	long block = HOT_BLOCK;
+	char *at;
+
+	start(2);
+	giver.name = at = map(GRANULE, MP_MAP_POPULATE);
+	block += !mp_block_resident(block);
+	CHECK_EQ(mp_pin(at, 1), 0);
+	CHECK_EQ(register_memory_notifier(&giver.nb), 0);
+	CHECK_EQ(set_state(block, "offline"), -EBUSY);
+	CHECK_EQ(giver.calls, 1);
+	CHECK_EQ(mp_block_reason(block, &reason), 0);
+	CHECK(strstr(reason.text, "offline refused: 16 pages pinned") != NULL);
+	CHECK_EQ(mp_unpin(at, 1), 0);
+	CHECK_EQ(set_state(block, "offline"), 0);
+	unregister_memory_notifier(&giver.nb);
+	finish();
+}
+
 TEST(map_no_room, "the rest is full: the offline is refused with ENOMEM and a reason, all stays as it was")
 {
 	struct mp_reason reason;
