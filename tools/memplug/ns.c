@@ -143,7 +143,7 @@ static int end_as(int status)
 	return 128 + number;
 }
 
-/* Hands signals to the inner process until it ends. Those of the terminal reach COMMAND by themselves. */
+/* Hands signals in until the inner process ends. Those of the terminal reach COMMAND by themselves. */
 static int attend(pid_t inner, int status_fd, const sigset_t *set)
 {
 	const union sigval none = { 0 };

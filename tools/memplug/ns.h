@@ -37,7 +37,7 @@ void ns_init(struct ns *ns) __attribute__((noreturn));
 
 /* /proc, the machine's socket and an empty tree/; 0 or -1 with a message. */
 int ns_mount_base(struct ns *ns);
-/* The tree, which is served by now, over the host's own files; the stand-ins. 0 or -1 with a message. */
+/* The tree, served by now, over the host's own files; the stand-ins. 0 or -1 with a message. */
 int ns_mount_tree(struct ns *ns);
 
 /* ---- ns_uevents.c ---- */

@@ -157,7 +157,7 @@ static int make_standin(const struct ns *ns, const char *path, const char *name)
 	return 0;
 }
 
-/* Programs look for debugfs in the mount table; where it cannot be mounted, our `mount` lists it. */
+/* Programs look for it in the mount table; where it cannot be mounted, our `mount` lists it. */
 static int lay_debugfs(const struct ns *ns)
 {
 	static const char path[] = "/sys/kernel/debug";
@@ -167,6 +167,21 @@ static int lay_debugfs(const struct ns *ns)
 	if (!mount("debugfs", path, "debugfs", 0, NULL))
 		return 0;
 	return make_standin(ns, ns_path(ns, "bin/mount"), "mount");
+}
+
+/* Where there is no modprobe, one by its path; without overlayfs, PATH has to do. */
+static int add_modprobe(const struct ns *ns)
+{
+	char options[sizeof(ns->directory) + 40];
+
+	if (mkdir(ns_path(ns, "sbin"), 0755))
+		return ns_fail("%s", ns_path(ns, "sbin"));
+	if (make_file(ns_path(ns, "sbin/modprobe")))
+		return -1;
+	snprintf(options, sizeof(options), "lowerdir=%s:/usr/sbin", ns_path(ns, "sbin"));
+	if (mount("memplug", "/usr/sbin", "overlay", 0, options))
+		return 0;
+	return bind_over(ns_path(ns, "bin/modprobe"), "/usr/sbin/modprobe", 0);
 }
 
 /*
@@ -179,6 +194,7 @@ static int lay_modprobe(const struct ns *ns)
 	static const char *const places[] = { "/usr/sbin/modprobe", "/sbin/modprobe" };
 	const char *ours = ns_path(ns, "bin/modprobe"), *real = ns_path(ns, "real/modprobe");
 	struct stat script, st;
+	bool any = false;
 	char link[40];
 	size_t i;
 	int fd, ret = make_standin(ns, ours, "modprobe");
@@ -189,6 +205,7 @@ static int lay_modprobe(const struct ns *ns)
 		fd = open(places[i], O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0)
 			continue;
+		any = true;
 		/* /sbin may be /usr/sbin. */
 		if (!fstat(fd, &st) && (st.st_dev != script.st_dev || st.st_ino != script.st_ino)) {
 			snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
@@ -197,7 +214,7 @@ static int lay_modprobe(const struct ns *ns)
 		}
 		close(fd);
 	}
-	return ret;
+	return ret || any ? ret : add_modprobe(ns);
 }
 
 int ns_mount_base(struct ns *ns)

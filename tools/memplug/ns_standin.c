@@ -21,12 +21,16 @@ static int exec_real(const char *name, char **argv)
 	const char *path = getenv("PATH"), *directory = getenv("MEMPLUG_NS") ?: "";
 	char folders[4096], file[4400], *folder, *save;
 	struct stat ours = { 0 }, st;
+	/* In a namespace within one the real program is the outer one's stand-in: that is the end. */
+	bool again = getenv("MEMPLUG_STANDIN") != NULL;
 
+	setenv("MEMPLUG_STANDIN", name, 1);
 	snprintf(file, sizeof(file), "%.1000s/bin/%s", directory, name);
 	stat(file, &ours);
 	snprintf(folders, sizeof(folders), "%.2000s:/usr/sbin:/usr/bin:/sbin:/bin:%.1000s/real",
 		 path ? path : "", directory);
-	for (folder = strtok_r(folders, ":", &save); folder; folder = strtok_r(NULL, ":", &save)) {
+	folder = again ? NULL : strtok_r(folders, ":", &save);
+	for (; folder; folder = strtok_r(NULL, ":", &save)) {
 		snprintf(file, sizeof(file), "%s/%s", folder, name);
 		if (!stat(file, &st) && (st.st_dev != ours.st_dev || st.st_ino != ours.st_ino))
 			execv(file, argv);
@@ -71,7 +75,7 @@ static int modprobe(int argc, char **argv)
 		if (!strcmp(word, "--remove") || !strcmp(word, "--quiet")) {
 			removing |= word[2] == 'r';
 			quiet |= word[2] == 'q';
-		} else if (word[0] == '-' && word[1] != '-' && strspn(word + 1, "rqv") + 1 == strlen(word)) {
+		} else if (word[0] == '-' && word[1] != '-' && !word[1 + strspn(word + 1, "rqv")]) {
 			removing |= strchr(word, 'r') != NULL;
 			quiet |= strchr(word, 'q') != NULL;
 		} else if (is_module(word, "memory-notifier-error-inject")) {
