@@ -20,6 +20,15 @@ run: all
 check: deps-check all
 	@tests/run $(B)
 
+# What is the same here and in Linux 6.1, scenario by scenario.
+conformance: deps-check all
+	@MEMPLUG_BUILD=$(abspath $(B)) tests/conformance/test --table
+
+# Records the scenarios again on a Linux 6.1 in an emulator, which it downloads (215 MB): some minutes.
+oracle:
+	@tests/oracle/setup --install
+	@cd tests/oracle && ./run-oracle -j 2 ../conformance/scenarios/*.sh
+
 bench: all
 	@bench/machine
 	@found=; for program in $(B)/bench/*; do \
@@ -59,4 +68,4 @@ deps-ci:
 clean:
 	rm -rf $(B) build-ci build-mutants build-fuzz
 
-.PHONY: all run check bench soak fuzz check-apps mutants install deps deps-check deps-apps deps-ci clean
+.PHONY: all run check conformance oracle bench soak fuzz check-apps mutants install deps deps-check deps-apps deps-ci clean

@@ -170,8 +170,16 @@ static const struct tree_attr vmstat_attr = { .name = "vmstat", .mode = 0444,
 static const struct tree_attr compact_attr = { .name = "compact", .mode = 0200,
 					       .store = compact_store };
 static const struct tree_attr hugepages_dir = { .name = "hugepages/" };
+#ifdef __x86_64__
+/* What the processor adds, which is nothing here. */
+static const struct tree_attr x86_dir = { .name = "x86/" };
+#endif
 
 const struct tree_attr *const node_dev_attrs[] = {
-	&cpumap_attr,	&cpulist_attr, &distance_attr, &meminfo_attr,
-	&numastat_attr, &vmstat_attr,  &compact_attr,  &hugepages_dir, NULL,
+	&cpumap_attr, &cpulist_attr, &distance_attr, &meminfo_attr, &numastat_attr,
+	&vmstat_attr, &compact_attr, &hugepages_dir,
+#ifdef __x86_64__
+	&x86_dir,
+#endif
+	NULL,
 };

@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <memplug/reason.h>
 #include <memplug/tree.h>
 
 /* --------------------------------------------------------------- modules */
@@ -174,11 +175,23 @@ static int run_process(FILE *stream, char **words, int count)
 	return process ? 0 : 1;
 }
 
+/* The errno of the last refusal at a file of a block, or 0. */
+static int last_refusal(const char *path)
+{
+	struct mp_reason reason;
+	long block;
+
+	if (sscanf(path, "/sys/devices/system/memory/memory%ld/", &block) != 1 ||
+	    mp_block_reason(block, &reason))
+		return 0;
+	return reason.error;
+}
+
 static int run_line(FILE *stream, char *line)
 {
 	struct lines lines = {0};
 	char *words[16];
-	int count = split(line, words, 16), rc;
+	int count = split(line, words, 16), rc, i;
 
 	if (!count)
 		return 2;
@@ -190,9 +203,14 @@ static int run_line(FILE *stream, char *line)
 		uevents_flush(&lines, 0);
 		if (!strcmp(words[0], "uevd"))
 			lines_free(&lines);
+		/* The shell's library puts the letter of the record before it. */
+		for (i = 0; i < lines.count; i++)
+			memmove(lines.text[i], lines.text[i] + 2, strlen(lines.text[i]) - 1);
+	} else if (!strcmp(words[0], "refusal")) {
+		fprintf(stream, "%d\n", last_refusal(count > 1 ? words[1] : ""));
 	} else {
 		rc = run_module(words, count);
-		if (rc)
+		if (rc && (count < 2 || strcmp(words[1], "-q")))
 			fprintf(stream, "%s: %s\n", words[0], strerror(-rc));
 		return rc ? 1 : 0;
 	}

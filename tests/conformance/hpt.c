@@ -4,11 +4,16 @@
  * own helper, but for what needs a kernel of its own; and under their names
  * insmod, rmmod, modprobe, dmesg. Those go to the machine's control socket.
  */
+#include <unistd.h>
+
 int hpt_main(int argc, char **argv);
+static ssize_t checked_write(int fd, const void *buf, size_t count);
 
 #undef _GNU_SOURCE
 #define main hpt_main
+#define write checked_write
 #include "../oracle/guest/hpt.c"
+#undef write
 #undef main
 
 #define CONTROL "/run/control.sock"
@@ -27,6 +32,25 @@ static int connect_control(int argc, char **argv)
 		exit(1);
 	}
 	return fd;
+}
+
+/* A mount passes no errno above 511 on and says ERANGE; the machine knows what it was. */
+static ssize_t checked_write(int fd, const void *buf, size_t count)
+{
+	static char command[] = "refusal";
+	char link[64], path[256] = "", *argv[] = {command, path};
+	ssize_t written = write(fd, buf, count);
+	int error = 0;
+	FILE *answer;
+
+	if (written >= 0 || errno != ERANGE)
+		return written;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (readlink(link, path, sizeof(path) - 1) < 0)
+		return written;
+	answer = fdopen(connect_control(2, argv), "r");
+	errno = answer && fscanf(answer, "%d", &error) == 1 && error < -511 ? -error : ERANGE;
+	return written;
 }
 
 /* Standard input goes to the machine until it ends; that is told, too. */

@@ -15,6 +15,8 @@
 #include <memplug/hooks.h>
 #include <memplug/ring.h>
 
+#define BLOCK_PAGES 32768
+
 static struct {
 	pthread_mutex_t lock;
 	struct lines lines;
@@ -51,6 +53,16 @@ void log_start(void)
 }
 
 /* An owner's page fails to move only when there is no place for it. */
+static int failure_at(unsigned long pfn)
+{
+	unsigned long end = (pfn | (BLOCK_PAGES - 1)) + 1;
+
+	for (; pfn < end; pfn++)
+		if (__PageMovable(pfn_to_page(pfn)))
+			return -ENOMEM;
+	return -EAGAIN;
+}
+
 static void add_failed_moves(void)
 {
 	struct mp_ring_record record;
@@ -59,8 +71,7 @@ static void add_failed_moves(void)
 		if (record.type == MP_RING_MIGRATE && record.c > 0)
 			lines_add(&kernel_log.lines, 0,
 				  "[    0.000000] migrating pfn %lx failed ret:%d",
-				  (unsigned long)record.a,
-				  __PageMovable(pfn_to_page(record.a)) ? -ENOMEM : -EAGAIN);
+				  (unsigned long)record.a, failure_at(record.a));
 }
 
 void log_show(struct lines *out)

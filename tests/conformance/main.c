@@ -56,13 +56,17 @@ static int start(const struct scenario *scenario, const char *directory)
 
 static pid_t start_shell(const char *enter, const char *scenario, const char *directory, int fd)
 {
+	char path[256];
 	pid_t child = fork();
 
 	if (child)
 		return child;
-	/* A group of its own, to be ended as one. */
+	/* A group of its own, to be ended as one; its output is the guest's console. */
 	setpgid(0, 0);
-	dup2(fd, 3);
+	snprintf(path, sizeof(path), "%s/console.log", directory);
+	if (!freopen("/dev/null", "r", stdin) || !freopen(path, "w", stdout) ||
+	    dup2(STDOUT_FILENO, STDERR_FILENO) < 0 || dup2(fd, 3) < 0)
+		_exit(127);
 	execlp("sh", "sh", enter, scenario, directory, NULL);
 	_exit(127);
 }

@@ -155,7 +155,7 @@ static void deliver(const struct mp_packet *head, const char *data, size_t size)
 	}
 	pthread_mutex_unlock(&waiting.lock);
 	if (w)
-		finish(w, head->value == -ENXIO ? -ENOTCONN : head->value, data, size);
+		finish(w, head->value, data, size);
 }
 
 static void lost(int fd)
