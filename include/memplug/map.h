@@ -57,7 +57,7 @@ const char *mp_map_mechanism(void);
  */
 int mp_map(void **addr, size_t length, int nid, unsigned int flags);
 /*
- * Takes whole granules of mapped ranges away. All or nothing: 0; -EINVAL (not
+ * Takes whole granules of mapped ranges away, of MP_MAP_HUGE whole units. All or nothing: 0; -EINVAL (not
  * aligned, or some of it is not mapped); -EBUSY with a reason (pinned); -ENXIO.
  */
 int mp_unmap(void *addr, size_t length);
@@ -88,7 +88,7 @@ struct mp_map_stats {
 	uint64_t bytes;			/* mapped */
 	uint64_t units, huge_units;	/* of 64 KiB and of 2 MiB */
 	uint64_t pinned;		/* units */
-	uint64_t moved, bytes_moved;	/* units, and bytes in them, since boot */
+	uint64_t moved, bytes_moved;	/* units, and bytes in them, since the process began */
 	uint64_t failed;		/* units that did not move when asked; asked again later */
 	uint64_t window_ns_max;		/* longest window */
 	uint64_t windows[MP_MAP_WINDOW_BUCKETS]; /* <= 4, 8, 16, ... 4096 us, longer */

@@ -363,6 +363,24 @@ int backing_use_for_maps(u64 start, u64 *granule)
 	return error;
 }
 
+int backing_map_again(u64 start, void *at, u64 size)
+{
+	struct extent *extent;
+	int error = -EINVAL;
+
+	mutex_lock(&backing.lock);
+	extent = extent_at(start);
+	if (extent && extent->start <= start && extent->fd >= 0)
+		error = os_map_fd(at, size, extent->fd, extent->base + start - extent->start);
+	mutex_unlock(&backing.lock);
+	/* It is mapped already: advice that the host does not take now is no reason to take that back. */
+	if (!error && os_dontfork(at, size))
+		pr_warn("backing: %p is not left out of fork", at);
+	if (!error)
+		os_hugepages(at, size);
+	return error;
+}
+
 int backing_map_private(u64 start, void *at, u64 size)
 {
 	struct extent *extent;

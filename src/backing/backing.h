@@ -72,7 +72,8 @@ u64 backing_resident_total(void);
  * size of the host's pages; -EOPNOTSUPP: a kind that cannot.
  */
 int backing_use_for_maps(u64 start, u64 *granule);
-/* Maps its pages at `at`, privately: what is written there is copied first. */
+/* Maps its pages at `at` too, left out of fork; and privately: what is written there is copied first. */
+int backing_map_again(u64 start, void *at, u64 size);
 int backing_map_private(u64 start, void *at, u64 size);
 /* Is [start, start + size) of such memory nothing but a hole (1) or not (0)? -errno. Pages that the host
  * has swapped out are no hole. */

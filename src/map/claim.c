@@ -69,7 +69,14 @@ static void split_outside(char *start, char *at, char *end)
 	mutex_unlock(&map_state.lock);
 }
 
-static int claim_units(char *at, size_t length, char **done, struct page **pinned)
+static bool reaches_beyond(const char *pos, entry_t entry, const char *at, const char *end)
+{
+	const char *start = unit_start(pos, entry);
+
+	return start < at || start + unit_bytes(entry) > end;
+}
+
+static int claim_units(char *at, size_t length, bool split, char **done, struct page **pinned)
 {
 	char *pos, *end = at + length;
 	entry_t entry;
@@ -77,7 +84,7 @@ static int claim_units(char *at, size_t length, char **done, struct page **pinne
 	for (pos = at; pos < end; pos = unit_start(pos, entry) + unit_bytes(entry)) {
 		entry = await_unit(pos);
 		*done = pos;
-		if (!entry)
+		if (!entry || (split && entry & MAP_WHOLE && reaches_beyond(pos, entry, at, end)))
 			return -EINVAL;
 		if (unit_pins(entry_unit(entry))) {
 			*pinned = entry_unit(entry);
@@ -96,7 +103,7 @@ int claim_range(const char *what, char *at, size_t length, bool split)
 	int error;
 
 	mutex_lock(&map_state.lock);
-	error = claim_units(at, length, &done, &pinned);
+	error = claim_units(at, length, split, &done, &pinned);
 	first_entry = table_get(at);
 	last_entry = table_get(end - GRANULE);
 	mutex_unlock(&map_state.lock);

@@ -35,6 +35,9 @@ static struct {
 	bool for_good;	/* the token is lost */
 } fork_state = { .token = -1 };
 
+/* This thread's fork is one of `forking`: there was something to do for it when it began. */
+static __thread bool counted;
+
 /* ---- the token; all with map_state.lock held ---- */
 
 static int token_make(void)
@@ -125,6 +128,7 @@ static void before_fork(void)
 	if (!__atomic_load_n(&map_state.fork_units, __ATOMIC_RELAXED))
 		return;
 	mutex_lock(&map_state.lock);
+	counted = true;
 	fork_state.forking++;
 	if (token_make())
 		pr_warn("map: no token for a fork child; it will not have the mapped ranges");
@@ -144,9 +148,11 @@ static void before_fork(void)
 
 static void after_fork(void)
 {
+	if (!counted)
+		return;
+	counted = false;
 	mutex_lock(&map_state.lock);
-	/* A fork that began before there was anything to do for it. */
-	if (fork_state.forking && !--fork_state.forking && fork_state.token_map) {
+	if (!--fork_state.forking && fork_state.token_map) {
 		os_unmap(fork_state.token_map, PAGE_SIZE);
 		fork_state.token_map = NULL;
 	}
@@ -162,6 +168,7 @@ void fork_forget(void)
 		os_close(fork_state.token);
 	memset(&fork_state, 0, sizeof(fork_state));
 	fork_state.token = -1;
+	counted = false;
 }
 
 /* ---- pages that the program gave up while a child reads them ---- */

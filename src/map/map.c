@@ -91,10 +91,10 @@ static int map_unit(const struct map_request *req, unsigned int order, char *at)
 	/* Small pieces will do as well: nobody need give up what he keeps for himself. */
 	if (order == HUGE_ORDER && !(req->flags & MP_MAP_HUGE))
 		gfp &= ~__GFP_RECLAIM;
-	page = unit_take(req->nid, gfp, order, req->site, &error);
+	page = unit_take(req->nid, gfp, order, req->flags & MP_MAP_HUGE, req->site, &error);
 	if (!page)
 		return error;
-	error = unit_place(page, at, PAGE_SIZE << order);
+	error = place(page_address(page), at, PAGE_SIZE << order);
 	if (error) {
 		put_page(page);
 		return error;

@@ -27,7 +27,7 @@
 #define MAP_PRESENT 1u
 #define MAP_HUGE 2u   /* of a unit of 2 MiB */
 #define MAP_MOVING 4u
-#define MAP_WHOLE 8u  /* MP_MAP_HUGE: moves in one window */
+#define MAP_WHOLE 8u  /* MP_MAP_HUGE: moves in one window, never split */
 #define MAP_FORK 16u  /* MP_MAP_FORK */
 #define MAP_PRIVATE_COPY 32u /* mapped private since a fork; in a unit's first entry, as MAP_MOVING */
 #define MAP_FLAGS 0xffu
@@ -108,16 +108,16 @@ bool pagemap_is_private(u64 entry);
 
 /* ---- unit.c ---- */
 
-/* A unit of that order, zero inside and not yet movable; NULL and *error. */
-struct page *unit_take(int nid, gfp_t gfp, unsigned int order, const void *site, int *error);
+/* A unit of that order, zero inside and not yet movable; NULL and *error. `whole`: never split. */
+struct page *unit_take(int nid, gfp_t gfp, unsigned int order, bool whole, const void *site, int *error);
 /* Published in the table: it may move from now on. */
 void unit_publish(struct page *page, void *at);
 /* Out of the table and unmapped: back to the machine. */
 void unit_free(struct page *page);
 /* Makes it read as zero, whatever its pages held. 0 or -errno. */
 int unit_clear(struct page *page, size_t bytes);
-/* Puts `bytes` of the page into the program's range; one call of the host, and its advice. */
-int unit_place(struct page *page, void *at, size_t bytes);
+/* Puts what is at `direct` in the direct map into the program's range, in place of what is there. */
+int place(char *direct, void *at, size_t bytes);
 /* Of a unit of 2 MiB that its caller has claimed: it becomes granules, of which all are claimed. */
 void unit_split(char *at);
 

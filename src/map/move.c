@@ -98,7 +98,7 @@ static int window(const struct move *move, size_t offset, size_t bytes)
 		return -EAGAIN;
 	}
 	if (!error)
-		error = os_map_again(move->to + offset, at, bytes);
+		error = place(move->to + offset, at, bytes);
 	/* Mapping anew wakes nobody. */
 	release(at, bytes);
 	count_window(os_now_ns() - since);

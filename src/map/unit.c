@@ -45,7 +45,7 @@ static int refuse_kind(const struct page *page, const char *what)
 			  what, (unsigned long long)page_to_phys(page));
 }
 
-struct page *unit_take(int nid, gfp_t gfp, unsigned int order, const void *site, int *error)
+struct page *unit_take(int nid, gfp_t gfp, unsigned int order, bool whole, const void *site, int *error)
 {
 	struct page *page = alloc_pages_node(nid, gfp, order);
 	u64 granule;
@@ -57,7 +57,7 @@ struct page *unit_take(int nid, gfp_t gfp, unsigned int order, const void *site,
 	*error = backing_use_for_maps(page_to_phys(page), &granule);
 	if (*error)
 		refuse_kind(page, "memory of a kind that cannot move under running threads");
-	else if (granule > PAGE_SIZE << order)
+	else if (granule > (whole ? PAGE_SIZE << order : PAGE_SIZE))
 		*error = refuse_kind(page, "pages of 2 MiB need MP_MAP_HUGE");
 	else
 		*error = unit_clear(page, PAGE_SIZE << order);
@@ -67,9 +67,14 @@ struct page *unit_take(int nid, gfp_t gfp, unsigned int order, const void *site,
 	return NULL;
 }
 
-int unit_place(struct page *page, void *at, size_t bytes)
+int place(char *direct, void *at, size_t bytes)
 {
-	return os_map_again(page_address(page), at, bytes);
+	int error = os_map_again(direct, at, bytes);
+
+	/* Not of the pool of huge pages; and near the limit of mappings it wants more of them than it takes. */
+	if (error == -EINVAL || error == -ENOMEM)
+		error = backing_map_again((u64)(direct - mp_direct_map), at, bytes);
+	return error;
 }
 
 void unit_publish(struct page *page, void *at)
@@ -109,7 +114,7 @@ void unit_split_locked(struct page *page)
 
 	mutex_lock(&map_state.lock);
 	entry = table_get(at);
-	if (entry && (entry & (MAP_HUGE | MAP_MOVING)) == MAP_HUGE && entry_unit(entry) == page &&
+	if (entry && (entry & (MAP_HUGE | MAP_MOVING | MAP_WHOLE)) == MAP_HUGE && entry_unit(entry) == page &&
 	    !unit_pins(page)) {
 		page_split(page, GRANULE_ORDER, GRANULE);
 		split_entries(at);

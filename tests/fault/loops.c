@@ -9,6 +9,7 @@
  */
 #include "mptest.h"
 #include "wrap.h"
+#include "map/map.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -423,9 +424,23 @@ static void mapped_place(void)
 	mapped = mapped_room;
 	memset(mapped, 'm', MAPPED);
 }
+/* What the program sees is the page that the machine says it is. */
+static void mapped_check_page(char *at)
+{
+	char *page = (char *)__va(PFN_PHYS(entry_pfn(table_get(at))));
+
+	*at = 'n';
+	if (*(volatile char *)page != 'n')
+		FAIL("mapped at %p is not its page", at);
+	*at = 'm';
+}
+
 static void mapped_check(void)
 {
 	size_t i;
+
+	for (i = 0; i < MAPPED; i += MP_MAP_GRANULE)
+		mapped_check_page(mapped + i);
 
 	for (i = 0; i < MAPPED; i++)
 		if (mapped[i] != 'm')
