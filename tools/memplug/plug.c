@@ -83,11 +83,14 @@ static bool add_size(struct addition *add, uint64_t size)
 static int run_add(struct addition *add, char **words)
 {
 	uint64_t size = words_size(words);
+	bool placed;
 
 	client_connect(add->options);
 	blocks_need(&add->blocks);
 	words_ranges(words, add->blocks.size, add_range, add);
-	if (size && !add_size(add, size))
+	placed = !size || add_size(add, size);
+	free(add->blocks.at);
+	if (!placed)
 		return EXIT_USAGE;
 	return !add->failed ? EXIT_DONE : add->done ? EXIT_SOME : EXIT_NOTHING;
 }
@@ -255,6 +258,7 @@ static int remove_memory(struct options *options, int argc, char **argv)
 	words_ranges(argv + optind, remove.blocks.size, remove_range, &remove);
 	if (remove.size)
 		remove_size(&remove);
+	free(remove.blocks.at);
 	if (remove.size)
 		return remove.gone >= remove.size ? EXIT_DONE : remove.gone ? EXIT_SOME : EXIT_NOTHING;
 	return !remove.failed ? EXIT_DONE : remove.done ? EXIT_SOME : EXIT_NOTHING;
