@@ -100,7 +100,7 @@ void mechanism_check(void);
 /* Holds writers to a range back; true as long as it does; lets those go on who wait. */
 int hold(void *at, size_t len);
 bool is_held(const void *at);
-void release(void *at, size_t len);
+int release(void *at, size_t len); /* an error: the descriptor is no more */
 /* What the host says about pages of the program; false: nothing. */
 bool read_pagemap(const void *at, u64 *entries, size_t pages);
 /* A copy of its own, of a private mapping. */

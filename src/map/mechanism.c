@@ -159,13 +159,14 @@ bool pagemap_is_private(u64 entry)
 	return entry & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED) && !(entry & PAGEMAP_OF_FILE);
 }
 
-void release(void *at, size_t len)
+int release(void *at, size_t len)
 {
-	int fd = READ_ONCE(mechanism.uffd), try;
+	int fd = READ_ONCE(mechanism.uffd), error, try;
 
 	/* Nobody else wakes them. Closing the descriptor has woken all. */
-	for (try = 0; os_uffd_wake(fd, at, len) && try < WAKE_TRIES; try++)
+	for (try = 0; (error = os_uffd_wake(fd, at, len)) && try < WAKE_TRIES; try++)
 		;
+	return error;
 }
 
 static void forget(void)

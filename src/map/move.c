@@ -100,7 +100,9 @@ static int window(const struct move *move, size_t offset, size_t bytes)
 	if (!error)
 		error = place(move->to + offset, at, bytes);
 	/* Mapping anew wakes nobody. */
-	release(at, bytes);
+	if (release(at, bytes) && !error && !move->fold && memcmp(move->to + offset, move->from + offset, bytes))
+		pr_err("map: the program closed our userfaultfd in the moment between check and remap: a write to %p may be lost",
+		       (void *)at);
 	count_window(os_now_ns() - since);
 	return error;
 }
