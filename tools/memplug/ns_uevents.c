@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -96,6 +97,8 @@ int ns_relay(const struct ns *ns, int ready)
 		ns_fail("a socket for uevents");
 		return EXIT_OWN;
 	}
+	/* Before whoever makes the events, if it may be: the machine keeps only so many for us. */
+	setpriority(PRIO_PROCESS, 0, -10);
 	client_connect(&options);
 	if (client_call(MP_PACKET_WATCH, MP_WATCH_UEVENTS, NULL, NULL, 0) < 0)
 		return EXIT_OWN;
