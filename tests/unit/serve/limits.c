@@ -154,6 +154,7 @@ TEST(serve_queue, "64 requests wait, the next one is told so; all of them are an
 		again += head.value == 1;
 	}
 	CHECK_EQ(again, 64);
+	CHECK_EQ(mp_serve_stop(), 0);
 	machine_check();
 }
 
@@ -176,6 +177,7 @@ TEST(serve_gone, "what a client asked for and did not wait for is not done")
 	CHECK_EQ(call(first, MP_PACKET_WRITE, 0, "/memplug/remove", "4G 128M 1"), -EINVAL);
 	CHECK_STR(read_block(32, "state"), "online");
 	CHECK_STR(read_block(33, "state"), "offline");
+	CHECK_EQ(mp_serve_stop(), 0);
 	machine_check();
 }
 
