@@ -10,6 +10,7 @@
 #include <memplug/module.h>
 #include <memplug/reason.h>
 #include <memplug/ring.h>
+#include <memplug/runtime.h>
 #include <memplug/serve.h>
 #include <memplug/slot.h>
 #include <memplug/tree.h>

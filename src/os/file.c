@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * System calls on descriptors: memory files, their size and their holes, and
- * reading what the host tells in /proc. No state of its own.
+ * reading what the host tells in /proc. No state but the list of the numbers
+ * that copies of descriptors got: those that the library keeps open.
  */
 #include "os/os.h"
 
@@ -13,6 +14,40 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define MAX_OWNED (1u << 20)
+static uint64_t owned[MAX_OWNED / 64]; /* bits, atomic */
+
+static void own(int fd, bool yes)
+{
+	uint64_t bit = 1ULL << (fd & 63);
+
+	if ((unsigned int)fd >= MAX_OWNED)
+		return;
+	if (yes)
+		__atomic_or_fetch(&owned[fd / 64], bit, __ATOMIC_RELAXED);
+	else
+		__atomic_and_fetch(&owned[fd / 64], ~bit, __ATOMIC_RELAXED);
+}
+
+bool os_owns(int fd)
+{
+	return (unsigned int)fd < MAX_OWNED &&
+	       __atomic_load_n(&owned[fd / 64], __ATOMIC_RELAXED) >> (fd & 63) & 1;
+}
+
+int os_next_owned(int fd)
+{
+	unsigned int at = fd < 0 ? 0 : (unsigned int)fd;
+
+	for (; at < MAX_OWNED; at = (at / 64 + 1) * 64) {
+		uint64_t bits = __atomic_load_n(&owned[at / 64], __ATOMIC_RELAXED) >> (at & 63);
+
+		if (bits)
+			return (int)at + __builtin_ctzll(bits);
+	}
+	return -1;
+}
 
 int os_memfd(const char *name)
 {
@@ -53,11 +88,15 @@ int os_dup_from(int fd, int lowest)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
 
-	return copy < 0 ? -errno : copy;
+	if (copy < 0)
+		return -errno;
+	own(copy, true);
+	return copy;
 }
 
 int os_close(int fd)
 {
+	own(fd, false);
 	return close(fd) ? -errno : 0;
 }
 

@@ -49,6 +49,8 @@ int os_bind(void *at, size_t len, int node);	/* the range's pages come from this
 int os_dup_from(int fd, int lowest);		/* close-on-exec copy numbered >= lowest */
 int os_close(int fd);
 int os_seal_write(int fd);			/* -EBUSY: somebody has it mapped for writing */
+bool os_owns(int fd);				/* open, and made by os_dup_from(); no system call */
+int os_next_owned(int fd);			/* the lowest of those from fd on, or -1 */
 int os_truncate(int fd, uint64_t size);
 int os_allocate(int fd, uint64_t offset, uint64_t len);
 int os_punch_hole(int fd, uint64_t offset, uint64_t len);

@@ -128,6 +128,7 @@ static void *work(void *arg)
 	s64 value;
 
 	(void)arg;
+	sync_serve();
 	pthread_mutex_lock(&requests.lock);
 	while (!requests.stop || oldest(QUEUED)) {
 		r = oldest(QUEUED);

@@ -14,6 +14,7 @@
 #include <memplug/machine.h>
 #include <memplug/ring.h>
 #include <linux/kernel.h>
+#include "backing/file.h"
 #include "device/tree.h"
 #include "os/os.h"
 #include "report/report.h"
@@ -92,7 +93,7 @@ static size_t put_entry(char *at, size_t room, const struct mp_entry *entry)
 	return sizeof(head) + name + target;
 }
 
-static int list_entry(const struct mp_entry *entry, void *arg)
+static int list_one(const struct mp_entry *entry, void *arg)
 {
 	struct listing *listing = arg;
 	size_t size;
@@ -112,7 +113,7 @@ static int list_entry(const struct mp_entry *entry, void *arg)
 static void do_list(struct client *client, const struct mp_packet *request, const char *path)
 {
 	struct listing listing = { .skip = request->value };
-	int ret = mp_list(path, list_entry, &listing);
+	int ret = mp_list(path, list_one, &listing);
 
 	if (ret < 0)
 		answer(client, request, ret, 0, 0);
@@ -353,6 +354,7 @@ static void accept_client(void)
 
 	if (fd < 0)
 		return;
+	fd = backing_fd_high(fd);
 	for (i = 0; i < MAX_CLIENTS && serve.client[i].fd >= 0; i++)
 		;
 	if (i == MAX_CLIENTS || os_peer(fd, &pid, &uid) || (uid && uid != os_uid())) {
@@ -384,6 +386,7 @@ static void *io_thread(void *arg)
 	unsigned int i;
 
 	(void)arg;
+	sync_serve();
 	sync_self();
 	while (!__atomic_load_n(&serve.stop, __ATOMIC_ACQUIRE)) {
 		fds[0] = (struct pollfd){ .fd = serve.eventfd, .events = POLLIN };
@@ -451,7 +454,7 @@ static int make_listener(const char *path)
 		os_close(fd);
 		return error;
 	}
-	return fd;
+	return backing_fd_high(fd);
 }
 
 static int start_thread(void)
@@ -500,6 +503,7 @@ static int start(const char *path, unsigned int workers)
 	serve.eventfd = os_eventfd();
 	if (serve.eventfd < 0)
 		return serve.eventfd;
+	serve.eventfd = backing_fd_high(serve.eventfd);
 	serve.listener = make_listener(path);
 	if (serve.listener < 0) {
 		error = serve.listener;

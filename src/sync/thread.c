@@ -10,6 +10,7 @@
 #include "report/report.h"
 #include "os/os.h"
 
+#include <memplug/runtime.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 
@@ -33,6 +34,7 @@ static __thread struct {
 	struct sync_thread record;
 	bool listed;
 	bool exiting; /* its record went; it gets no other */
+	bool service; /* the library's own thread */
 	s32 tid;
 } self;
 
@@ -135,6 +137,16 @@ struct sync_thread *sync_self(void)
 struct sync_thread *sync_self_or_null(void)
 {
 	return self.listed ? &self.record : NULL;
+}
+
+void sync_serve(void)
+{
+	self.service = true;
+}
+
+bool mp_service_thread(void)
+{
+	return self.service;
 }
 
 bool sync_thread_exited(void)

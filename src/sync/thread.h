@@ -47,6 +47,8 @@ void sync_at_fork_child(void (*reset)(void));
 
 /* Can other threads be made to pass a barrier (membarrier)? Settled before main(). */
 extern bool sync_has_membarrier;
+/* The calling thread is the library's own from now on: mp_service_thread(). */
+void sync_serve(void);
 /* Every running thread of the process passes a full barrier before this returns. */
 void sync_membarrier(void);
 

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an allocator on top of the machine relies on (<memplug/runtime.h>): a heap of its choice, threads
+ * and descriptors of the library told from the program's, and whether memory may be plugged just now.
+ */
+#include "machine.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+static unsigned long allocations, frees; /* atomic */
+
+/* This program's heap for the library: what it took and gave is counted. */
+void *mp_heap_alloc(size_t size)
+{
+	__atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED);
+	return calloc(1, size);
+}
+
+void mp_heap_free(void *p)
+{
+	if (p)
+		__atomic_add_fetch(&frees, 1, __ATOMIC_RELAXED);
+	free(p);
+}
+
+TEST(runtime_heap, "the library's heap is the program's when it defines one, and all is given back")
+{
+	machine_boot(NULL);
+	CHECK_GT(allocations, 0);
+	CHECK_EQ(mp_shutdown(), 0);
+	CHECK_GT(frees, 0);
+}
+
+static int asked[8], answers;
+
+static int ask(struct notifier_block *nb, unsigned long action, void *data)
+{
+	asked[answers++] = mp_may_plug();
+	return NOTIFY_OK;
+}
+
+TEST(runtime_may_plug, "plugging is legal outside locks only: not in a callback, a read section, under the lock")
+{
+	static struct notifier_block nb = { .notifier_call = ask };
+
+	machine_boot(NULL);
+	CHECK(mp_may_plug());
+	CHECK_EQ(register_memory_notifier(&nb), 0);
+	add_blocks(0, HOT_BLOCK, 1);
+	CHECK_EQ(mp_write_string("/sys/devices/system/memory/memory32/state", "online_movable"), 0);
+	CHECK_EQ(answers, 2);
+	CHECK(!asked[0] && !asked[1]);
+	CHECK(mp_may_plug());
+	get_online_mems();
+	CHECK(!mp_may_plug());
+	put_online_mems();
+	lock_device_hotplug();
+	CHECK(!mp_may_plug());
+	unlock_device_hotplug();
+	CHECK(mp_may_plug());
+}
+
+static int connect_machine(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	CHECK_EQ(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static bool in_callback;
+
+static int who(struct notifier_block *nb, unsigned long action, void *data)
+{
+	in_callback = mp_service_thread();
+	return NOTIFY_OK;
+}
+
+TEST(runtime_service_thread, "a thread of the socket door is the library's, the program's is not")
+{
+	static struct notifier_block nb = { .notifier_call = who };
+	static const char state[] = "/sys/devices/system/memory/memory32/state", text[] = "online_movable";
+	char path[64], packet[256];
+	struct mp_packet head = { .id = 1, .op = MP_PACKET_WRITE };
+	size_t size;
+	int fd;
+
+	machine_boot(NULL);
+	add_blocks(0, HOT_BLOCK, 1);
+	CHECK_EQ(register_memory_notifier(&nb), 0);
+	snprintf(path, sizeof(path), "/tmp/memplug-runtime-%d", getpid());
+	CHECK_EQ(mp_serve(path, 1), 0);
+	CHECK(!mp_service_thread());
+	fd = connect_machine(path);
+	memcpy(packet, &head, sizeof(head));
+	memcpy(packet + sizeof(head), state, sizeof(state));
+	memcpy(packet + sizeof(head) + sizeof(state), text, sizeof(text) - 1);
+	size = sizeof(head) + sizeof(state) + sizeof(text) - 1;
+	CHECK_EQ(send(fd, packet, size, 0), (ssize_t)size);
+	CHECK_GT(recv(fd, packet, sizeof(packet), 0), 0); /* hello */
+	CHECK_GT(recv(fd, packet, sizeof(packet), 0), 0);
+	memcpy(&head, packet, sizeof(head));
+	CHECK_EQ(head.value, sizeof(text) - 1);
+	CHECK(in_callback);
+	CHECK_EQ(mp_serve_stop(), 0);
+}
+
+TEST(runtime_descriptors, "descriptors that the library keeps are told from others, until it closes them")
+{
+	char path[64];
+	int fd, last = -1, count = 0;
+
+	machine_boot(NULL);
+	snprintf(path, sizeof(path), "/tmp/memplug-runtime-%d", getpid());
+	CHECK_EQ(mp_serve(path, 1), 0);
+	for (fd = mp_next_descriptor(0); fd >= 0; fd = mp_next_descriptor(fd + 1)) {
+		CHECK(mp_owns_descriptor(fd));
+		CHECK_GE(fcntl(fd, F_GETFD), 0);
+		last = fd;
+		count++;
+	}
+	CHECK_GE(count, 3); /* a memory file, the listener, the event */
+	CHECK(!mp_owns_descriptor(0) && !mp_owns_descriptor(-1) && !mp_owns_descriptor(1 << 24));
+	CHECK_EQ(mp_next_descriptor(last + 1), -1);
+	CHECK_EQ(mp_serve_stop(), 0);
+	CHECK_EQ(mp_shutdown(), 0);
+	CHECK_EQ(mp_next_descriptor(0), -1);
+}
