@@ -61,6 +61,8 @@ int mp_map(void **addr, size_t length, int nid, unsigned int flags);
  * aligned, or some of it is not mapped); -EBUSY with a reason (pinned); -ENXIO.
  */
 int mp_unmap(void *addr, size_t length);
+/* The same, but the addresses stay reserved, without access: for an allocator that will MP_MAP_FIXED there again. */
+int mp_unmap_reserve(void *addr, size_t length);
 /*
  * Makes a range longer or shorter, in place; with MP_REMAP_MAYMOVE elsewhere
  * if there is no room behind it, and *addr changes. What it held stays; what

@@ -285,6 +285,17 @@ int unmap_range(char *at, size_t length)
 	       unmap_claimed(at, length, false);
 }
 
+int mp_unmap_reserve(void *addr, size_t length)
+{
+	int error;
+
+	reason_begin("unmap", -1);
+	error = check_range(addr, length) ?: claim_range("unmap", addr, length, true) ?:
+		unmap_claimed(addr, length, true);
+	reason_end();
+	return error;
+}
+
 int mp_unmap(void *addr, size_t length)
 {
 	struct reason_outer outer;

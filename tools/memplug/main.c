@@ -8,7 +8,7 @@
 #include <memplug/machine.h>
 
 static const struct verb *const verbs[] = {
-	&verb_boot, &verb_ls, &verb_show, &verb_stats, &verb_add, &verb_remove, &verb_online,
+	&verb_run, &verb_boot, &verb_ls, &verb_show, &verb_stats, &verb_add, &verb_remove, &verb_online,
 	&verb_offline, &verb_plan, &verb_why, &verb_watch, &verb_inject,
 	&verb_mount, &verb_ns,
 };
@@ -38,12 +38,18 @@ static void verb_help(const struct verb *verb)
 	       verb->summary, verb->help);
 }
 
+/* What follows its options is another command's. */
+static bool takes_command(const struct verb *verb)
+{
+	return verb == &verb_ns || verb == &verb_run;
+}
+
 static int run(const struct verb *verb, struct options *options, int argc, char **argv)
 {
 	int i;
 
 	for (i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--") || (verb == &verb_ns && argv[i][0] != '-'))
+		if (!strcmp(argv[i], "--") || (takes_command(verb) && argv[i][0] != '-'))
 			break;
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
 			verb_help(verb);
@@ -65,7 +71,7 @@ static const struct verb *find_verb(const char *name)
 
 /*
  * Takes options that every verb has out of the arguments, wherever they stand before "--" or the command
- * of `ns`. 0: wrong.
+ * of `ns` and `run`. 0: wrong.
  */
 static int common_options(struct options *options, int argc, char **argv)
 {
@@ -73,7 +79,7 @@ static int common_options(struct options *options, int argc, char **argv)
 	int i, kept = 1;
 
 	for (i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--") || (verb == &verb_ns && argv[i][0] != '-'))
+		if (!strcmp(argv[i], "--") || (takes_command(verb) && argv[i][0] != '-'))
 			break;
 		if (!verb)
 			verb = find_verb(argv[i]);

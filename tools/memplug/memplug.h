@@ -66,7 +66,7 @@ struct verb {
 };
 extern const struct verb verb_boot, verb_ls, verb_show, verb_online, verb_offline, verb_why, verb_add,
 	verb_remove, verb_plan, verb_inject, verb_stats,
-	verb_watch, verb_mount, verb_ns;
+	verb_watch, verb_mount, verb_ns, verb_run;
 
 /* ---- blocks.c ---- */
 

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An unmodified program for `memplug run`: it knows nothing of memplug, uses malloc() and its relatives,
+ * threads, fork(), and checks what it keeps. `run_guest WHAT`: prints "fine", or what is wrong.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MIB ((size_t)1 << 20)
+
+static void die(const char *what, long value)
+{
+	printf("wrong: %s (%ld, errno %d)\n", what, value, errno);
+	fflush(stdout);
+	_exit(1);
+}
+#define NEED(condition) ((condition) ? (void)0 : die(#condition, __LINE__))
+
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return x ^ (x >> 31);
+}
+
+/* ---- records: each knows what it must hold ---- */
+
+struct record {
+	size_t words;
+	uint64_t seed;
+	uint64_t word[];
+};
+
+static struct record *make(uint64_t seed)
+{
+	/* Mostly small, some of several pages, a few large. */
+	size_t words = 2 + mix(seed) % (seed % 97 == 0 ? 60000 : seed % 11 == 0 ? 1500 : 40);
+	struct record *r = malloc(sizeof(*r) + words * sizeof(uint64_t));
+
+	if (!r)
+		return NULL;
+	r->words = words;
+	r->seed = seed;
+	for (size_t i = 0; i < words; i++)
+		r->word[i] = mix(seed + i);
+	return r;
+}
+
+static void check(const struct record *r, uint64_t seed)
+{
+	NEED(r->seed == seed);
+	for (size_t i = 0; i < r->words; i++)
+		NEED(r->word[i] == mix(seed + i));
+}
+
+/* ---- threads: until standard input ends ---- */
+
+#define THREADS 3
+#define KEPT 12000
+
+static bool stop; /* atomic */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct record *shared[64];
+static uint64_t rounds; /* atomic */
+
+static void exchange(uint64_t *state)
+{
+	size_t slot = (*state = mix(*state)) % 64;
+	struct record *mine = make(*state | 1);
+
+	NEED(mine);
+	pthread_mutex_lock(&lock);
+	struct record *other = shared[slot];
+	shared[slot] = mine;
+	pthread_mutex_unlock(&lock);
+	if (other) {
+		check(other, other->seed);
+		free(other);
+	}
+}
+
+static void *worker(void *arg)
+{
+	uint64_t state = (uintptr_t)arg * 7919 + 1;
+	struct record **kept = calloc(KEPT, sizeof(*kept));
+	uint64_t *seeds = calloc(KEPT, sizeof(*seeds));
+
+	NEED(kept && seeds);
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		size_t i = (state = mix(state + 1)) % KEPT;
+
+		if (kept[i]) {
+			check(kept[i], seeds[i]);
+			free(kept[i]);
+		}
+		seeds[i] = state;
+		kept[i] = make(state);
+		NEED(kept[i]);
+		exchange(&state);
+		__atomic_add_fetch(&rounds, 1, __ATOMIC_RELAXED);
+	}
+	for (size_t i = 0; i < KEPT; i++)
+		if (kept[i])
+			check(kept[i], seeds[i]);
+	return NULL;
+}
+
+/* System calls into memory that moves: what a pipe carries must arrive. */
+static void *pipes(void *arg)
+{
+	uint64_t *out = malloc(MIB / 4), *in = malloc(MIB / 4), state = 3;
+	int fd[2];
+
+	(void)arg;
+	NEED(out && in && !pipe(fd));
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		size_t words = 4096 / 8;
+
+		for (size_t i = 0; i < words; i++)
+			out[i] = mix(state + i);
+		NEED(write(fd[1], out, 4096) == 4096);
+		NEED(read(fd[0], in, 4096) == 4096);
+		NEED(!memcmp(in, out, 4096));
+		state += words;
+	}
+	return NULL;
+}
+
+static void threads(void)
+{
+	pthread_t thread[THREADS + 1];
+	char byte;
+
+	for (uintptr_t i = 0; i < THREADS; i++)
+		NEED(!pthread_create(&thread[i], NULL, worker, (void *)i));
+	NEED(!pthread_create(&thread[THREADS], NULL, pipes, NULL));
+	puts("ready");
+	fflush(stdout);
+	while (read(0, &byte, 1) > 0)
+		;
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (int i = 0; i <= THREADS; i++)
+		pthread_join(thread[i], NULL);
+	NEED(rounds > 0);
+}
+
+/* ---- malloc's relatives ---- */
+
+static bool is_zero(const char *p, size_t size)
+{
+	return !p[0] && !memcmp(p, p + 1, size - 1);
+}
+
+static void family(void)
+{
+	static const size_t sizes[] = { 1, 15, 16, 100, 4096, 5000, 70000, 3 * MIB };
+	void *p, *q;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		size_t n = sizes[i];
+
+		p = malloc(n);
+		NEED(p && malloc_usable_size(p) >= n && !((uintptr_t)p & (n >= 16 ? 15 : 7)));
+		memset(p, 7, malloc_usable_size(p));
+		q = realloc(p, n * 3);
+		NEED(q && ((char *)q)[0] == 7 && ((char *)q)[n - 1] == 7);
+		q = reallocarray(q, n, 2);
+		NEED(q && ((char *)q)[n - 1] == 7);
+		free(q);
+		p = calloc(n, 3);
+		NEED(p && is_zero(p, 3 * n));
+		memset(p, 1, 3 * n);
+		free(p);
+		p = calloc(n, 3); /* what was just freed */
+		NEED(p && is_zero(p, 3 * n));
+		free(p);
+		for (size_t a = sizeof(void *); a <= 4 * MIB; a *= 8) {
+			NEED(!posix_memalign(&p, a, n) && !((uintptr_t)p & (a - 1)));
+			memset(p, 1, n);
+			free(p);
+			p = aligned_alloc(a, (n + a - 1) / a * a);
+			NEED(p && !((uintptr_t)p & (a - 1)));
+			free(p);
+			p = memalign(a, n);
+			NEED(p && !((uintptr_t)p & (a - 1)));
+			free(p);
+		}
+	}
+	p = valloc(10);
+	NEED(p && !((uintptr_t)p & 4095));
+	free(p);
+	p = pvalloc(4097);
+	NEED(p && !((uintptr_t)p & 4095) && malloc_usable_size(p) >= 8192);
+	free(p);
+	NEED(posix_memalign(&p, 3, 8) == EINVAL);
+	errno = 0;
+	volatile size_t huge = SIZE_MAX / 2;
+	NEED(!malloc(huge) && errno == ENOMEM);
+	errno = 0;
+	NEED(!calloc(huge, 3) && errno == ENOMEM);
+	errno = 0;
+	NEED(!reallocarray(NULL, huge, 3) && errno == ENOMEM);
+	p = malloc(0);
+	free(p);
+	free(NULL);
+	p = realloc(NULL, 10);
+	NEED(p);
+	free(p);
+	malloc_trim(0);
+}
+
+/* ---- the limit: NULL, then all of it again ---- */
+
+static size_t fill_up(size_t piece, void **list, size_t max)
+{
+	size_t n = 0;
+
+	errno = 0;
+	while (n < max && (list[n] = malloc(piece))) {
+		memset(list[n], (int)n, piece);
+		n++;
+	}
+	NEED(n < max && errno == ENOMEM);
+	return n;
+}
+
+static void limit(size_t piece)
+{
+	size_t max = ((size_t)1 << 30) / piece, n, again, i, j;
+	void **list = mmap(NULL, max * sizeof(*list), PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	NEED(list != MAP_FAILED);
+	n = fill_up(piece, list, max);
+	printf("%zu bytes\n", n * piece);
+	for (i = 0; i < n; i++) {
+		for (j = 0; j < piece; j += 509)
+			NEED(((unsigned char *)list[i])[j] == (unsigned char)i);
+		free(list[i]);
+	}
+	again = fill_up(piece, list, max);
+	NEED(again + again / 8 >= n);
+	for (i = 0; i < again; i++)
+		free(list[i]);
+}
+
+/* ---- fork, exec, spawn ---- */
+
+#define MANY 4000
+static struct record *many[MANY];
+
+static void check_many(void)
+{
+	for (uint64_t i = 0; i < MANY; i++)
+		check(many[i], i);
+}
+
+/* The child sees what was there at fork, whatever the parent does, and has memory of its own. */
+static void child(int go)
+{
+	char byte;
+
+	check_many();
+	NEED(read(go, &byte, 1) == 1);
+	check_many();
+	for (uint64_t i = 0; i < MANY; i += 2) {
+		free(many[i]);
+		many[i] = make(i);
+		NEED(many[i]);
+	}
+	check_many();
+	if (fork() == 0) {
+		check_many();
+		_exit(0);
+	}
+	int status;
+	NEED(wait(&status) > 0 && !status);
+	_exit(0);
+}
+
+static void forks(void)
+{
+	int go[2], status;
+
+	for (uint64_t i = 0; i < MANY; i++)
+		NEED(many[i] = make(i));
+	for (int round = 0; round < 4; round++) {
+		NEED(!pipe(go));
+		pid_t pid = fork();
+
+		if (!pid)
+			child(go[0]);
+		NEED(pid > 0);
+		/* Writes that the child must not see, then memory that comes and goes. */
+		for (int i = 0; i < MANY; i++)
+			many[i]->word[0] ^= ~0ULL;
+		for (uint64_t i = 1; i < MANY; i += 2) {
+			free(many[i]);
+			NEED(many[i] = make(i));
+			many[i]->word[0] ^= ~0ULL;
+		}
+		NEED(write(go[1], "g", 1) == 1);
+		NEED(waitpid(pid, &status, 0) == pid);
+		NEED(status == 0);
+		for (int i = 0; i < MANY; i++)
+			many[i]->word[0] ^= ~0ULL;
+		check_many();
+		close(go[0]);
+		close(go[1]);
+	}
+}
+
+static void starts(const char *self)
+{
+	extern char **environ;
+	char *argv[] = { (char *)self, (char *)"family", NULL };
+	int status;
+	pid_t pid;
+
+	NEED(!posix_spawn(&pid, self, NULL, NULL, argv, environ));
+	NEED(waitpid(pid, &status, 0) == pid && !status);
+	pid = vfork();
+	if (!pid) {
+		execv(self, argv);
+		_exit(9);
+	}
+	NEED(pid > 0 && waitpid(pid, &status, 0) == pid && !status);
+	NEED(!system("exit 0"));
+	FILE *pipe = popen("echo hello", "r");
+	char line[16] = "";
+	NEED(pipe && fgets(line, sizeof(line), pipe) && !strcmp(line, "hello\n"));
+	pclose(pipe);
+}
+
+/* The parent goes; the child lives on, needs memory, and says who it is. Ends when standard input does. */
+static void becomes_daemon(void)
+{
+	void *p;
+	char byte;
+
+	if (fork())
+		_exit(0);
+	setsid();
+	p = malloc(24 * MIB);
+	NEED(p);
+	memset(p, 5, 24 * MIB);
+	printf("pid %d\n", (int)getpid());
+	fflush(stdout);
+	while (read(0, &byte, 1) > 0)
+		;
+	for (size_t i = 0; i < 24 * MIB; i++)
+		NEED(((char *)p)[i] == 5);
+}
+
+/* Closes all that it did not open, in every way, and goes on. */
+static void closes(void)
+{
+	int top = (int)sysconf(_SC_OPEN_MAX);
+
+	for (uint64_t i = 0; i < MANY; i++)
+		NEED(many[i] = make(i));
+	for (int fd = 3; fd < top && fd < 1 << 20; fd++)
+		close(fd);
+	NEED(open("/dev/null", O_RDONLY) == 3);
+	NEED(!close_range(3, ~0U, 0));
+	closefrom(3);
+	NEED(open("/dev/null", O_RDONLY) == 3);
+	NEED(dup2(3, 5) == 5 && dup2(5, 5) == 5 && dup2(99, 4) == -1 && errno == EBADF);
+	check_many();
+	for (uint64_t i = 0; i < MANY; i++) {
+		free(many[i]);
+		NEED(many[i] = make(i));
+	}
+	check_many();
+	puts("ready");
+	fflush(stdout);
+	char byte;
+	while (read(0, &byte, 1) > 0)
+		;
+	check_many();
+}
+
+/* Holds as much as is said, until standard input ends. */
+static void holds(size_t mib)
+{
+	struct record **list = malloc(mib * MIB / 64 * sizeof(*list) / 4);
+	size_t n = 0, bytes = 0;
+	char byte;
+
+	NEED(list);
+	for (; bytes < mib * MIB; n++) {
+		NEED(list[n] = make(n));
+		bytes += malloc_usable_size(list[n]);
+	}
+	puts("ready");
+	fflush(stdout);
+	while (read(0, &byte, 1) > 0)
+		;
+	for (size_t i = 0; i < n; i++)
+		check(list[i], i);
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	size_t number = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
+
+	if (!strcmp(what, "threads"))
+		threads();
+	else if (!strcmp(what, "family"))
+		family();
+	else if (!strcmp(what, "limit"))
+		limit(number);
+	else if (!strcmp(what, "forks"))
+		forks();
+	else if (!strcmp(what, "starts"))
+		starts(argv[0]);
+	else if (!strcmp(what, "daemon"))
+		becomes_daemon();
+	else if (!strcmp(what, "closes"))
+		closes();
+	else if (!strcmp(what, "holds"))
+		holds(number);
+	else
+		die("no such thing", 0);
+	puts("fine");
+	return 0;
+}
