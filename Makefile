@@ -17,6 +17,10 @@ $(B)/build.ninja:
 run: all
 	@$(B)/examples/filecache/filecache
 
+# Redis, unmodified, on memory that is taken away and given back while clients load and check it.
+demo: deps-demo all
+	@tools/demo/demo $(B)
+
 check: deps-check all
 	@tests/run $(B)
 
@@ -61,6 +65,8 @@ deps-check:
 # The programs that check-apps runs.
 deps-apps:
 	@.ci/deps apps
+deps-demo:
+	@.ci/deps demo
 # What .ci/run needs besides: clang, and the kernel's headers (70 MB).
 deps-ci:
 	@.ci/deps ci
@@ -68,4 +74,4 @@ deps-ci:
 clean:
 	rm -rf $(B) build-ci build-mutants build-fuzz
 
-.PHONY: all run check conformance oracle bench soak fuzz check-apps mutants install deps deps-check deps-apps deps-ci clean
+.PHONY: all run check conformance oracle bench soak fuzz check-apps mutants install deps deps-check deps-apps deps-ci clean demo deps-demo

@@ -46,7 +46,7 @@ static bool whole_number(const char *text, long max, long *value, const char **e
 }
 
 /* N[:SIZE][@HOST] */
-static bool parse_node(struct run *run, const char *text)
+static bool take_node(struct run *run, const char *text)
 {
 	struct node *node = &run->node[run->nr_nodes];
 	char size[32];
@@ -100,7 +100,7 @@ static bool option(struct run *run, int c, const char *text)
 		complain("--online %s: not a size, like 512M", text);
 		return false;
 	case 'n':
-		if (parse_node(run, text))
+		if (take_node(run, text))
 			return true;
 		complain("--node %s: not N[:SIZE][@HOST-NODE], each N once", text);
 		return false;
