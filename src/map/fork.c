@@ -237,6 +237,7 @@ static void *fold_when_gone(void *arg)
 	u32 seen = 0, now;
 	u64 pause;
 
+	sync_serve();
 	for (;;) {
 		while ((now = __atomic_load_n(&fork_state.sequence, __ATOMIC_ACQUIRE)) == seen)
 			os_futex_wait(&fork_state.sequence, seen, 0);

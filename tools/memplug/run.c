@@ -26,6 +26,7 @@ struct node {
 struct run {
 	uint64_t memory, block, online;
 	const char *backing, *only;
+	bool automatic;
 	struct node node[MAX_NODES];
 	unsigned int nr_nodes;
 };
@@ -116,6 +117,9 @@ static bool option(struct run *run, int c, const char *text)
 		else
 			complain("--only %s: not the name of a program", text);
 		return run->only;
+	case 'a':
+		run->automatic = true;
+		return true;
 	default:
 		return false;
 	}
@@ -190,9 +194,10 @@ static bool environment(const struct run *run, const char *sockets)
 		complain("LD_PRELOAD is too long");
 		return false;
 	}
-	n = (size_t)snprintf(text, sizeof(text), "pid=%d memory=%llu block=%llu online=%llu sockets=%s",
+	n = (size_t)snprintf(text, sizeof(text), "pid=%d memory=%llu block=%llu online=%llu sockets=%s auto=%d",
 			     (int)getpid(), (unsigned long long)run->memory,
-			     (unsigned long long)run->block, (unsigned long long)run->online, sockets);
+			     (unsigned long long)run->block, (unsigned long long)run->online, sockets,
+			     run->automatic);
 	if (run->backing)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, " backing=%s", run->backing);
 	if (run->only)
@@ -212,7 +217,7 @@ static int run_verb(struct options *options, int argc, char **argv)
 		{ "memory", required_argument, NULL, 'm' }, { "node", required_argument, NULL, 'n' },
 		{ "backing", required_argument, NULL, 'k' }, { "block-size", required_argument, NULL, 'b' },
 		{ "only", required_argument, NULL, 'o' }, { "online", required_argument, NULL, 'i' },
-		 { "auto", no_argument, NULL, 'a' }, { 0 },
+		{ "auto", no_argument, NULL, 'a' }, { 0 },
 	};
 	struct run run = { 0 };
 	const char *sockets;
@@ -220,7 +225,7 @@ static int run_verb(struct options *options, int argc, char **argv)
 	int c, error;
 
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "+m:n:k:b:o:i:", longs, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "+m:n:k:b:o:i:a", longs, NULL)) != -1)
 		if (!option(&run, c, optarg))
 			return EXIT_REFUSED;
 	if (options->socket) {
@@ -262,6 +267,7 @@ const struct verb verb_run = {
 	"  --backing KIND     memfd, anonymous, hugetlb: docs/backings.md\n"
 	"  --only NAME        programs that it starts get plain memory, unless they have this name;\n"
 	"                     else each gets a machine of its own\n"
+	"  --auto             bring a block before it is needed, take one away when two were free for 10 s\n"
 	"malloc() fails with ENOMEM when all of it is full. Static and set-user-id programs are refused.\n"
 	"Exit code: the program's; 125 refused, 126 it cannot be run, 127 it is not found. See docs/run.md.\n",
 	run_verb,

@@ -82,7 +82,9 @@ static bool word(char *name)
 		return node(value);
 	if (!number(value, &n))
 		return false;
-	if (!strcmp(name, "pid"))
+	if (!strcmp(name, "auto"))
+		config.automatic = n;
+	else if (!strcmp(name, "pid"))
 		config.first = (pid_t)n == getpid();
 	return true;
 }

@@ -134,14 +134,13 @@ static int boot(void)
 /* A granule, mapped and given back: is there a way to move memory here at all? */
 static int try_map(void)
 {
-	char *at = region_reserve(64 << 10, 64 << 10);
-	void *p = at;
-	int error = !at ? -ENOMEM : mp_map_prepare() ?: mp_map(&p, 64 << 10, NO_NODE, MP_MAP_FIXED | MP_MAP_FORK);
+	void *p = region_spare();
+	int error = mp_map_prepare() ?: mp_map(&p, MP_MAP_GRANULE, NO_NODE, MP_MAP_FIXED | MP_MAP_FORK);
 
 	if (error)
 		explain("memory cannot be moved under a running program", error);
 	else
-		mp_unmap_reserve(p, 64 << 10);
+		mp_unmap_reserve(p, MP_MAP_GRANULE);
 	return error;
 }
 
@@ -231,6 +230,29 @@ int machine_grow(void)
 		if (!grow_node(node))
 			return 0;
 	return -ENOMEM;
+}
+
+/*
+ * Without region.lock, since emptying the block needs those who hold it. A block that
+ * went can come again: growing begins at the lowest that is not there.
+ */
+int machine_shrink(void)
+{
+	unsigned int node = config.nr_nodes;
+	uint64_t at, start;
+
+	while (node-- > 0) {
+		for (at = machine.next[node]; at >= config.block; at -= config.block) {
+			start = node_start(node) + at - config.block;
+			if (!is_online(start))
+				continue;
+			if (offline_and_remove_memory(start, config.block))
+				return -EBUSY;
+			__atomic_store_n(&machine.next[node], at - config.block, __ATOMIC_RELAXED);
+			return 0;
+		}
+	}
+	return -ENOENT;
 }
 
 /* ---- fork ---- */

@@ -3,24 +3,79 @@
  * A thread of the machine: gives back what the program has freed and jemalloc
  * still keeps, whenever a block is to go. The offliner waits for it only for a
  * moment, since it may itself wait for a thread that waits for the offliner.
- * policy.lock guards all.
+ * With --auto it also brings a block before it is needed, and takes one away
+ * when two have been free for a while. policy.lock guards the requests.
  */
 #include "preload.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
+#include <memplug/machine.h>
 #include <linux/memory.h>
 
 #define PATIENCE_NS 20000000
+#define LOOK_NS 250000000	 /* between two looks, with --auto */
+#define QUIET 40		 /* looks without growth before a block goes: 10 s */
 
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t work, done;
 	uint64_t wanted, finished; /* purges */
 	bool registered;
+	pthread_t thread;
+	unsigned int quiet; /* looks; the thread's own */
 } policy = { .lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER,
 	     .done = PTHREAD_COND_INITIALIZER };
+
+static struct timespec after(long ns)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_nsec += ns;
+	if (end.tv_nsec >= 1000000000) {
+		end.tv_nsec -= 1000000000;
+		end.tv_sec++;
+	}
+	return end;
+}
+
+/* --auto: half a block to spare, two at most. */
+static void look(void)
+{
+	uint64_t pages = config.block / 4096;
+	struct mp_stats stats;
+
+	if (mp_get_stats(&stats))
+		return;
+	if (stats.pages_free < pages / 2) {
+		region_grow();
+		policy.quiet = 0;
+	} else if (stats.pages_free <= 2 * pages) {
+		policy.quiet = 0;
+	} else if (++policy.quiet >= QUIET) {
+		front_purge();
+		machine_shrink();
+		policy.quiet = QUIET - 4; /* the next one soon */
+	}
+}
+
+static void wait_for_work(void)
+{
+	struct timespec end = after(LOOK_NS);
+
+	while (policy.finished == policy.wanted) {
+		if (!config.automatic) {
+			pthread_cond_wait(&policy.work, &policy.lock);
+		} else if (pthread_cond_timedwait(&policy.work, &policy.lock, &end)) {
+			pthread_mutex_unlock(&policy.lock);
+			look();
+			pthread_mutex_lock(&policy.lock);
+			end = after(LOOK_NS);
+		}
+	}
+}
 
 static void *policy_thread(void *arg)
 {
@@ -30,8 +85,7 @@ static void *policy_thread(void *arg)
 	thread_kind = THREAD_SERVICE;
 	pthread_mutex_lock(&policy.lock);
 	for (;;) {
-		while (policy.finished == policy.wanted)
-			pthread_cond_wait(&policy.work, &policy.lock);
+		wait_for_work();
 		wanted = policy.wanted;
 		pthread_mutex_unlock(&policy.lock);
 		front_purge();
@@ -44,15 +98,9 @@ static void *policy_thread(void *arg)
 
 static void purge_soon(void)
 {
-	struct timespec end;
+	struct timespec end = after(PATIENCE_NS);
 	uint64_t mine;
 
-	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_nsec += PATIENCE_NS;
-	if (end.tv_nsec >= 1000000000) {
-		end.tv_nsec -= 1000000000;
-		end.tv_sec++;
-	}
 	pthread_mutex_lock(&policy.lock);
 	mine = ++policy.wanted;
 	pthread_cond_signal(&policy.work);
@@ -65,7 +113,9 @@ static void purge_soon(void)
 static int on_memory(struct notifier_block *block, unsigned long action, void *data)
 {
 	(void)block, (void)data;
-	if (action == MEM_GOING_OFFLINE && machine_here())
+	/* The thread itself has done it when it takes a block away. */
+	if (action == MEM_GOING_OFFLINE && machine_here() &&
+	    !pthread_equal(pthread_self(), policy.thread))
 		purge_soon();
 	return NOTIFY_OK;
 }
@@ -75,16 +125,15 @@ static struct notifier_block give_back_freed = { .notifier_call = on_memory, .pr
 int policy_start(void)
 {
 	sigset_t all, before;
-	pthread_t thread;
 	int error;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&thread, NULL, policy_thread, NULL);
+	error = pthread_create(&policy.thread, NULL, policy_thread, NULL);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error)
 		return -error;
-	pthread_detach(thread);
+	pthread_detach(policy.thread);
 	if (!policy.registered)
 		policy.registered = !register_memory_notifier(&give_back_freed);
 	return 0;

@@ -8,7 +8,7 @@
  *   front.c       jemalloc: found, told where its memory comes from
  *   region.c      the addresses that it gets, page by page: taken from the machine, given back
  *   grow.c        the machine: booted, grown when memory is short, served, taken over by daemons
- *   policy.c      the thread that gives back what is unused when a block is to leave
+ *   policy.c      the thread that gives back what is unused when a block is to leave; --auto
  *   descriptors.c close() and its relatives, which must spare the machine's
  *   config.c      what `memplug run` was told
  *
@@ -38,6 +38,7 @@ struct config {
 	uint64_t memory, block, online; /* online: from the start */
 	char backing[16];     /* "" : the library's choice */
 	char only[64];	      /* "" : every program */
+	bool automatic;
 	char sockets[96];     /* the directory of sockets */
 	unsigned int nr_nodes;
 	struct config_node {
@@ -90,12 +91,15 @@ void front_forks(void);
 int region_init(uint64_t limit);
 /* Address space, no memory; NULL: used up. */
 void *region_reserve(size_t size, size_t alignment);
-bool region_has(const void *addr);
+/* A granule that nobody gets. */
+void *region_spare(void);
 /* Memory for whole pages, reading as zero. 0 or -ENOMEM. */
 int region_commit(char *addr, size_t size);
 void region_decommit(char *addr, size_t size);
 /* Bytes that are committed. */
 uint64_t region_committed(void);
+/* machine_grow(), from outside an allocation. */
+int region_grow(void);
 void region_in_child(void);
 
 /* ---- grow.c ---- */
@@ -106,6 +110,8 @@ int machine_start(void);
 bool machine_here(void);
 /* Adds a block. 0, -ENOMEM (all that is allowed is there), -EAGAIN (not from here). */
 int machine_grow(void);
+/* --auto: takes the highest block away that lets itself be emptied, and out of the machine. */
+int machine_shrink(void);
 /* In a fork child that has become a daemon: a machine of its own. */
 void machine_take_over(void);
 void machine_in_child(void);

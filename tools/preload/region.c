@@ -51,15 +51,16 @@ int region_init(uint64_t limit)
 		return -ENOMEM;
 	region.start = (char *)(((uintptr_t)region.start + align - 1) & ~(align - 1));
 	madvise(region.start, region.size, MADV_DONTDUMP);
+	region.used = GRANULE; /* the spare one */
 	granules = region.size / GRANULE;
 	region.pages = map(NULL, granules * sizeof(*region.pages), PROT_READ | PROT_WRITE, 0);
 	region.machine = map(NULL, granules, PROT_READ | PROT_WRITE, 0);
 	return region.pages && region.machine ? 0 : -ENOMEM;
 }
 
-bool region_has(const void *addr)
+void *region_spare(void)
 {
-	return (uintptr_t)addr - (uintptr_t)region.start < region.size;
+	return region.start;
 }
 
 uint64_t region_committed(void)
@@ -224,6 +225,16 @@ void region_decommit(char *addr, size_t size)
 	pthread_mutex_unlock(&region.lock);
 	thread_kind = kind;
 	errno = before;
+}
+
+int region_grow(void)
+{
+	int error;
+
+	pthread_mutex_lock(&region.lock);
+	error = machine_grow();
+	pthread_mutex_unlock(&region.lock);
+	return error;
 }
 
 /* What was mapped is this process's private copy now, the kernel's. */
