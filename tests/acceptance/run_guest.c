@@ -411,6 +411,29 @@ static void holds(size_t mib)
 		check(list[i], i);
 }
 
+/* Takes that much and frees it again. */
+static void breathes(size_t mib)
+{
+	struct record **list = malloc(mib * MIB / 64 * sizeof(*list) / 4);
+	size_t n = 0, bytes = 0;
+	char byte;
+
+	NEED(list);
+	for (; bytes < mib * MIB; n++) {
+		NEED(list[n] = make(n));
+		bytes += malloc_usable_size(list[n]);
+	}
+	while (n-- > 0) {
+		check(list[n], n);
+		free(list[n]);
+	}
+	puts("ready");
+	fflush(stdout);
+	while (read(0, &byte, 1) > 0)
+		;
+	free(list);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -430,6 +453,8 @@ int main(int argc, char **argv)
 		becomes_daemon();
 	else if (!strcmp(what, "closes"))
 		closes();
+	else if (!strcmp(what, "breathes"))
+		breathes(number);
 	else if (!strcmp(what, "holds"))
 		holds(number);
 	else

@@ -19,11 +19,22 @@ def sockets():
     return os.environ.get('XDG_RUNTIME_DIR', '/tmp') + '/memplug'
 
 
+def parent(pid):
+    with open(f'/proc/{pid}/stat') as file:
+        return int(file.read().rpartition(')')[2].split()[1])
+
+
 def marked(pid, mark):
+    """By its environment, or as a descendant of the process that the mark names: Redis writes over the former."""
     try:
+        ancestor = int(pid)
+        while ancestor > 1:
+            if ancestor == int(mark.partition('-')[0]):
+                return True
+            ancestor = parent(ancestor)
         with open(f'/proc/{pid}/environ', 'rb') as file:
             return b'MEMPLUG_RUN_MARK=' + mark.encode() in file.read().split(b'\0')
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
