@@ -33,6 +33,7 @@ const char *entry_parse(const char *at, const char *end, struct mp_packet_entry 
 
 /* What is gone is ESTALE to the kernel, which then looks its path up again; time enough for it. */
 #define KEEP_SECONDS 86400.0
+#define DEVICES "/sys/devices/system/"
 
 void fill_attr(struct stat *st, const struct mp_packet_entry *entry)
 {
@@ -59,8 +60,9 @@ void fill_entry(struct fuse_entry_param *param, const struct node *node,
 	param->ino = node_ino(node);
 	fill_attr(&param->attr, entry);
 	param->attr_timeout = KEEP_SECONDS;
-	/* No event tells that a link has gone. */
-	param->entry_timeout = entry->type == MP_ENTRY_LINK ? 0 : KEEP_SECONDS;
+	/* Only of devices an event tells that they have gone; of links, the injector, slots none does. */
+	if (entry->type != MP_ENTRY_LINK && !strncmp(node->path, DEVICES, sizeof(DEVICES) - 1))
+		param->entry_timeout = KEEP_SECONDS;
 }
 
 /* The entry of a path; 0 or -errno. The link's data has it until it is put. */
