@@ -203,8 +203,10 @@ static void round_trip(void)
 		perror("socket");
 		exit(1);
 	}
-	if (!fork())
+	if (!fork()) {
+		close(bare[0]);
 		echo(bare[1]);
+	}
 	close(bare[1]);
 	for (i = 0; i < pairs; i++) {
 		ours[i] = ask(fd, &request, sizeof(request), 2000);
