@@ -26,6 +26,7 @@
 
 #define NO_NODE (-1)
 #define WORKERS 2
+#define PATIENT_TRIES 10
 
 static struct {
 	bool here;	/* of this very process; atomic */
@@ -198,6 +199,30 @@ static bool is_online(uint64_t start)
 	return mp_read(path, state, sizeof(state)) > 0 && !strncmp(state, "online", 6);
 }
 
+/*
+ * An offline may hold the lock that growing needs, and itself wait for pages that
+ * only growing brings: what the program needs goes first, and the offline is cancelled.
+ */
+static void lock_hotplug(void)
+{
+	unsigned int tries;
+
+	/* Each try waits for a few milliseconds. */
+	for (tries = 1; lock_device_hotplug_sysfs(); tries++)
+		if (tries % PATIENT_TRIES == 0)
+			policy_cancel_offline();
+}
+
+static int add_block(int nid, uint64_t start)
+{
+	int error;
+
+	lock_hotplug();
+	error = __add_memory(nid, start, config.block, MHP_NONE);
+	unlock_device_hotplug();
+	return error;
+}
+
 /* The next block of a node. 0, -ENOSPC: it has no more, or why it cannot be had. */
 static int grow_node(unsigned int node)
 {
@@ -206,7 +231,7 @@ static int grow_node(unsigned int node)
 
 	while (machine.next[node] < config.node[node].size) {
 		start = node_start(node) + machine.next[node];
-		error = add_memory(config.node[node].nid, start, config.block, MHP_NONE);
+		error = add_block(config.node[node].nid, start);
 		if (error && error != -EEXIST)
 			return error;
 		if (!error && !is_online(start)) { /* the host is short of memory */

@@ -22,7 +22,8 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t work, done;
 	uint64_t wanted, finished; /* purges */
-	bool registered;
+	bool registered, offlining;
+	pthread_t offliner;
 	pthread_t thread;
 	unsigned int quiet; /* looks; the thread's own */
 } policy = { .lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER,
@@ -110,9 +111,28 @@ static void purge_soon(void)
 	pthread_mutex_unlock(&policy.lock);
 }
 
+/* Who takes a block away, between the first word of it and the last. */
+static void note_offliner(unsigned long action)
+{
+	pthread_mutex_lock(&policy.lock);
+	policy.offlining = action == MEM_GOING_OFFLINE;
+	policy.offliner = pthread_self();
+	pthread_mutex_unlock(&policy.lock);
+}
+
+void policy_cancel_offline(void)
+{
+	pthread_mutex_lock(&policy.lock);
+	if (policy.offlining)
+		mp_cancel(policy.offliner);
+	pthread_mutex_unlock(&policy.lock);
+}
+
 static int on_memory(struct notifier_block *block, unsigned long action, void *data)
 {
 	(void)block, (void)data;
+	if (action == MEM_GOING_OFFLINE || action == MEM_CANCEL_OFFLINE || action == MEM_OFFLINE)
+		note_offliner(action);
 	/* The thread itself has done it when it takes a block away. */
 	if (action == MEM_GOING_OFFLINE && machine_here() &&
 	    !pthread_equal(pthread_self(), policy.thread))
@@ -145,4 +165,5 @@ void policy_in_child(void)
 	pthread_cond_init(&policy.work, NULL);
 	pthread_cond_init(&policy.done, NULL);
 	policy.finished = policy.wanted;
+	policy.offlining = false;
 }

@@ -122,6 +122,8 @@ void machine_end(void);
 /* ---- policy.c ---- */
 
 int policy_start(void);
+/* Ends the offline that runs, if there is one, as Ctrl-C of its operator would. */
+void policy_cancel_offline(void);
 void policy_in_child(void);
 
 #endif
