@@ -80,7 +80,7 @@ ssize_t os_receive(int fd, void *buf, size_t size); /* 0: it went; longer than s
 ssize_t os_send(int fd, const void *buf, size_t size); /* no SIGPIPE; -EAGAIN */
 int os_eventfd(void);				/* never blocks */
 void os_eventfd_clear(int fd);
-int os_poll(struct pollfd *fds, unsigned int count); /* for ever */
+int os_poll(struct pollfd *fds, unsigned int count, int timeout_ms); /* -1: for ever */
 int os_unlink(const char *path);
 
 /* Moving memory under running threads. */

@@ -116,9 +116,9 @@ void os_eventfd_clear(int fd)
 		return;
 }
 
-int os_poll(struct pollfd *fds, unsigned int count)
+int os_poll(struct pollfd *fds, unsigned int count, int timeout_ms)
 {
-	int n = poll(fds, count, -1);
+	int n = poll(fds, count, timeout_ms);
 
 	return n < 0 ? -errno : n;
 }

@@ -23,6 +23,7 @@
 
 #define SOCKET_PATH_MAX 108
 #define MAX_WORKERS 16
+#define ACCEPT_AGAIN_MS 1000
 #define PAYLOAD (MP_PACKET_MAX - sizeof(struct mp_packet))
 
 struct client {
@@ -347,22 +348,24 @@ static void greet(struct client *client)
 	answer(client, &hello, MP_PACKET_VERSION, 0, (size_t)n + 1);
 }
 
-static void accept_client(void)
+/* False: it cannot be taken now, as long as the process is short of descriptors or memory. */
+static bool accept_client(void)
 {
 	int fd = os_accept(serve.listener), pid;
 	unsigned int uid, i;
 
 	if (fd < 0)
-		return;
+		return fd == -EAGAIN || fd == -EINTR || fd == -ECONNABORTED;
 	fd = backing_fd_high(fd);
 	for (i = 0; i < MAX_CLIENTS && serve.client[i].fd >= 0; i++)
 		;
 	if (i == MAX_CLIENTS || os_peer(fd, &pid, &uid) || (uid && uid != os_uid())) {
 		os_close(fd);
-		return;
+		return true;
 	}
 	serve.client[i] = (struct client){ .fd = fd };
 	greet(&serve.client[i]);
+	return true;
 }
 
 static void serve_client(struct client *client, short events)
@@ -383,14 +386,17 @@ static void serve_client(struct client *client, short events)
 static void *io_thread(void *arg)
 {
 	struct pollfd fds[MAX_CLIENTS + 2];
+	bool accepts;
+	u64 deaf_until = 0;
 	unsigned int i;
 
 	(void)arg;
 	sync_serve();
 	sync_self();
 	while (!__atomic_load_n(&serve.stop, __ATOMIC_ACQUIRE)) {
+		accepts = !deaf_until || os_now_ns() >= deaf_until;
 		fds[0] = (struct pollfd){ .fd = serve.eventfd, .events = POLLIN };
-		fds[1] = (struct pollfd){ .fd = serve.listener, .events = POLLIN };
+		fds[1] = (struct pollfd){ .fd = accepts ? serve.listener : -1, .events = POLLIN };
 		for (i = 0; i < MAX_CLIENTS; i++) {
 			struct client *client = &serve.client[i];
 
@@ -398,7 +404,8 @@ static void *io_thread(void *arg)
 			if (client->fd >= 0 && client->full)
 				fds[i + 2].events |= POLLOUT;
 		}
-		if (os_poll(fds, MAX_CLIENTS + 2) < 0)
+		/* Who cannot be taken waits in the queue of the socket, and is looked at again. */
+		if (os_poll(fds, MAX_CLIENTS + 2, accepts ? -1 : ACCEPT_AGAIN_MS) < 0)
 			continue;
 		if (fds[0].revents) {
 			os_eventfd_clear(serve.eventfd);
@@ -414,7 +421,7 @@ static void *io_thread(void *arg)
 				tell_client(client);
 		}
 		if (fds[1].revents)
-			accept_client();
+			deaf_until = accept_client() ? 0 : os_now_ns() + ACCEPT_AGAIN_MS * 1000000ULL;
 	}
 	for (i = 0; i < MAX_CLIENTS; i++)
 		if (serve.client[i].fd >= 0)

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -147,15 +148,21 @@ static void *tell(void *arg)
 	return NULL;
 }
 
-static int watcher(void)
+static void connect_to_server(int fd)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	CHECK_EQ(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+}
+
+static int watcher(void)
+{
 	struct mp_packet packet = { .id = 1, .op = MP_PACKET_WATCH, .value = MP_WATCH_EVENTS };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	char hello[256];
 
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	CHECK_EQ(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	connect_to_server(fd);
 	CHECK_GT(recv(fd, hello, sizeof(hello), 0), 0);
 	CHECK_EQ(send(fd, &packet, sizeof(packet), MSG_NOSIGNAL), (ssize_t)sizeof(packet));
 	CHECK_EQ(recv(fd, &packet, sizeof(packet), 0), (ssize_t)sizeof(packet));
@@ -184,6 +191,48 @@ TEST(serve_last_news, "serving ends only when nobody is about to wake it any mor
 	close(fd);
 	if (closed_under_it)
 		FAIL("the descriptor was closed under a thread that writes to it");
+}
+
+/* ---- no descriptor for a client ---- */
+
+static int accepts; /* atomic */
+
+static void count_accepts(const char *what, int fd)
+{
+	(void)fd;
+	if (!strcmp(what, "os_accept"))
+		__atomic_fetch_add(&accepts, 1, __ATOMIC_SEQ_CST);
+}
+
+TEST(serve_no_descriptor, "a client for whom there is no descriptor waits, and the thread does not turn in circles")
+{
+	struct mp_packet packet = { .id = 2, .op = 99 };
+	int fd, late = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), last = -1, next, i;
+	const struct rlimit few = { 64, 64 };
+	char hello[256];
+
+	begin();
+	CHECK_EQ(mp_serve(path, 1), 0);
+	fd = watcher();
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+	while ((next = dup(fd)) >= 0)
+		last = next;
+	__atomic_store_n(&fault_hook, count_accepts, __ATOMIC_RELEASE);
+	connect_to_server(late);
+	while (!__atomic_load_n(&accepts, __ATOMIC_SEQ_CST))
+		sched_yield();
+	/* Each of these turns the thread's loop once. */
+	for (i = 0; i < 1000; i++) {
+		CHECK_EQ(send(fd, &packet, sizeof(packet), MSG_NOSIGNAL), (ssize_t)sizeof(packet));
+		CHECK_GT(recv(fd, hello, sizeof(hello), 0), 0);
+	}
+	CHECK_LT(__atomic_load_n(&accepts, __ATOMIC_SEQ_CST), 500);
+	close(last);
+	CHECK_GT(recv(late, hello, sizeof(hello), 0), 0);
+	__atomic_store_n(&fault_hook, NULL, __ATOMIC_RELEASE);
+	close(late);
+	close(fd);
+	CHECK_EQ(mp_serve_stop(), 0);
 }
 
 /* ---- fork ---- */

@@ -85,12 +85,11 @@ WRAP(int, os_set_mode, (int fd, unsigned int mode), (fd, mode), -EPERM)
 WRAP(int, os_bind_path, (int fd, const char *path), (fd, path), -EACCES)
 WRAP(int, os_connect_path, (int fd, const char *path), (fd, path), -EAGAIN)
 WRAP(int, os_listen, (int fd), (fd), -EADDRINUSE)
-WRAP(int, os_accept, (int fd), (fd), -EMFILE)
 WRAP(int, os_peer, (int fd, int *pid, unsigned int *uid), (fd, pid, uid), -ENOPROTOOPT)
 WRAP(ssize_t, os_receive, (int fd, void *buf, size_t size), (fd, buf, size), -ECONNRESET)
 WRAP(ssize_t, os_send, (int fd, const void *buf, size_t size), (fd, buf, size), -ECONNRESET)
 WRAP(int, os_eventfd, (void), (), -EMFILE)
-WRAP(int, os_poll, (struct pollfd *fds, unsigned int count), (fds, count), -EINTR)
+WRAP(int, os_poll, (struct pollfd *fds, unsigned int count, int ms), (fds, count, ms), -EINTR)
 WRAP(int, os_unlink, (const char *path), (path), -EIO)
 WRAP(int, os_memfd_huge, (const char *name, unsigned int shift), (name, shift), -EMFILE)
 WRAP(int, os_open_file, (const char *path), (path), -EMFILE)
@@ -160,6 +159,14 @@ int __wrap_os_close(int fd)
 	ret = __real_os_close(fd);
 
 	return fails ? -EIO : ret;
+}
+
+int __real_os_accept(int fd);
+int __wrap_os_accept(int fd);
+int __wrap_os_accept(int fd)
+{
+	tell_hook("os_accept", fd);
+	return turn(FAULT_SYSCALL, "os_accept") ? -EMFILE : __real_os_accept(fd);
 }
 
 void *__real_os_alloc(size_t size);

@@ -16,7 +16,7 @@ void fault_arm(enum fault_kind kind, long nth);
 /* Stops counting. Returns the calls seen; *hit: one of them failed, and *what is its name. */
 long fault_disarm(bool *hit, const char **what);
 
-/* NULL, or called in any thread before os_write(), os_close() and os_futex_wait() (fd -1). */
+/* NULL, or called in any thread before os_write(), os_close(), os_accept() and os_futex_wait() (fd -1). */
 extern void (*fault_hook)(const char *what, int fd);
 
 #endif
