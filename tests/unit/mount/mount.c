@@ -418,7 +418,8 @@ TEST(mount_without_machine, "without a machine files say ENOTCONN; the tree come
 	CHECK_EQ(mp_serve_stop(), 0);
 	CHECK_EQ(read_mounted(MEMORY "/memory32/state", text, sizeof(text)), -ENOTCONN);
 	fd = open(at(MEMORY "/memory32/state"), O_WRONLY);
-	CHECK_EQ(write(fd, "online", 6), -1);
+	/* At open already, unless the kernel knows the name. */
+	CHECK(fd < 0 || write(fd, "online", 6) < 0);
 	CHECK_EQ(errno, ENOTCONN);
 	close(fd);
 	CHECK_EQ(mp_serve(socket_path, 0), 0);
