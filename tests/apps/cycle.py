@@ -26,6 +26,8 @@ def parent(pid):
 
 def marked(pid, mark):
     """By its environment, or as a descendant of the process that the mark names: Redis writes over the former."""
+    if 'MEMPLUG_RUN_SOCKETS' in os.environ:
+        return True  # a directory of the test's own
     try:
         ancestor = int(pid)
         while ancestor > 1:

@@ -7,7 +7,7 @@ apps=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 name=$(basename "$0")
 scratch=$(mktemp -d "/tmp/memplug-$name.XXXXXX")
 export MEMPLUG_RUN_MARK=$$-$name
-run=("$build/tools/memplug" run --memory "${MEMORY:-1G}" --block-size "${BLOCK:-8M}" --)
+run=("$build/tools/memplug" run --memory "${MEMORY:-1G}" --online "${ONLINE:-256M}" --block-size "${BLOCK:-8M}" --)
 failed=0
 cycler=
 
