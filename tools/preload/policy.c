@@ -54,7 +54,11 @@ static void look(void)
 		region_grow();
 		policy.quiet = 0;
 	} else if (stats.pages_free <= 2 * pages) {
-		policy.quiet = 0;
+		/* What the program freed may be jemalloc's yet: a program at rest gives nothing back. */
+		if (++policy.quiet >= QUIET) {
+			front_purge();
+			policy.quiet = 0;
+		}
 	} else if (++policy.quiet >= QUIET) {
 		front_purge();
 		machine_shrink();
