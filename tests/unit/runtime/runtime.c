@@ -71,11 +71,11 @@ static int connect_machine(const char *path)
 	return fd;
 }
 
-static bool in_callback;
+static bool in_callback; /* atomic */
 
 static int who(struct notifier_block *nb, unsigned long action, void *data)
 {
-	in_callback = mp_service_thread();
+	__atomic_store_n(&in_callback, mp_service_thread(), __ATOMIC_RELEASE);
 	return NOTIFY_OK;
 }
 
@@ -104,7 +104,7 @@ TEST(runtime_service_thread, "a thread of the socket door is the library's, the 
 	CHECK_GT(recv(fd, packet, sizeof(packet), 0), 0);
 	memcpy(&head, packet, sizeof(head));
 	CHECK_EQ(head.value, sizeof(text) - 1);
-	CHECK(in_callback);
+	CHECK(__atomic_load_n(&in_callback, __ATOMIC_ACQUIRE));
 	CHECK_EQ(mp_serve_stop(), 0);
 }
 

@@ -248,6 +248,7 @@ TEST(serve_cancel_offline, "an offline that would last for ever ends with cancel
 	__free_page(page);
 	/* The worker is as new. */
 	CHECK_EQ(call(other, MP_PACKET_WRITE, 0, STATE, "offline"), 7);
+	CHECK_EQ(mp_serve_stop(), 0);
 	machine_check();
 }
 

@@ -94,6 +94,7 @@ static int mount_at(const char *socket, const char *directory)
 	ret = notify_start(session) || serve(session) < 0 ? EXIT_NOTHING : EXIT_DONE;
 	fuse_session_unmount(session);
 	notify_stop();
+	waiting_stop();
 handlers:
 	fuse_remove_signal_handlers(session);
 session:

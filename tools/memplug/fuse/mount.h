@@ -71,6 +71,8 @@ struct waiting {
 /* Sends the request; `done` is called once, perhaps before this returns. */
 void waiting_start(fuse_req_t req, enum mp_packet_op op, int64_t value, const char *path,
 		   const void *data, size_t count, waiting_fn *done, void *context);
+/* Ends the connection; what waits is answered. When it returns nothing speaks to the session any more. */
+void waiting_stop(void);
 
 /* ---- signals.c: who is interrupted ---- */
 

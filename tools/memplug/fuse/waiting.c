@@ -22,9 +22,11 @@
 static struct {
 	pthread_mutex_t lock;
 	int fd; /* -1: not connected; else a thread receives there */
+	unsigned int receivers; /* threads; one more while the last connection is wound up */
+	pthread_cond_t gone;	/* none is left */
 	uint32_t last_id;
 	struct waiting *first;
-} waiting = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
+} waiting = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1, .gone = PTHREAD_COND_INITIALIZER };
 
 /* Lock held. */
 static void send_packet(struct waiting *w)
@@ -172,6 +174,10 @@ static void lost(int fd)
 		next = w->next;
 		finish(w, -ENOTCONN, NULL, 0);
 	}
+	pthread_mutex_lock(&waiting.lock);
+	if (!--waiting.receivers)
+		pthread_cond_broadcast(&waiting.gone);
+	pthread_mutex_unlock(&waiting.lock);
 }
 
 static void *receiver(void *arg)
@@ -227,8 +233,20 @@ static int connect_waiting(void)
 	if (error) {
 		close(waiting.fd);
 		waiting.fd = -1;
+	} else {
+		waiting.receivers++;
 	}
 	return -error;
+}
+
+void waiting_stop(void)
+{
+	pthread_mutex_lock(&waiting.lock);
+	if (waiting.fd >= 0)
+		shutdown(waiting.fd, SHUT_RDWR);
+	while (waiting.receivers)
+		pthread_cond_wait(&waiting.gone, &waiting.lock);
+	pthread_mutex_unlock(&waiting.lock);
 }
 
 void waiting_start(fuse_req_t req, enum mp_packet_op op, int64_t value, const char *path,
