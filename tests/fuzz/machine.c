@@ -250,6 +250,13 @@ static void say(const char *text, void *arg)
 	fprintf(stderr, "fuzz: mp_check: %s\n", text);
 }
 
+static void show_line(const char *name, const char *line)
+{
+	fprintf(stderr, "%s: ", name);
+	fwrite(line, 1, strcspn(line, "\n"), stderr);
+	fputc('\n', stderr);
+}
+
 /* The lines at which two texts differ first. */
 static void show_difference(void)
 {
@@ -260,11 +267,11 @@ static void show_difference(void)
 		if (*a == '\n')
 			line = a + 1;
 	b -= a - line;
-	fprintf(stderr, "before: %.*s\nafter:  %.*s\n", (int)strcspn(line, "\n"), line,
-		(int)strcspn(b, "\n"), b);
+	show_line("before", line);
+	show_line("after", b);
 	while (line > m.before.at && strncmp(line, "/", 1))
 		line--;
-	fprintf(stderr, "file:   %.*s\n", (int)strcspn(line, "\n"), line);
+	show_line("file", line);
 	for (i = 0; i < m.failed; i++)
 		fprintf(stderr, "failed write: %s\n", m.last[i]);
 }

@@ -58,6 +58,7 @@ TEST(saved_tree_far, "a block number beyond the address space is refused, not ta
 	make(MEMORY "memory137438953473/state", "offline\n");
 	CHECK_EQ(mp_desc_read_sysfs(desc, root), -EINVAL);
 	CHECK(strstr(mp_desc_error(desc), "memory137438953473"));
+	mp_desc_free(desc);
 	clean_up();
 }
 
@@ -69,6 +70,7 @@ TEST(saved_tree_pipe, "a pipe instead of a file does not keep the reader")
 	make(NODE "possible", NULL);
 	make(NODE "node0/cpulist", NULL);
 	CHECK_EQ(mp_desc_read_sysfs(desc, root), 0);
+	mp_desc_free(desc);
 	clean_up();
 }
 
@@ -87,6 +89,7 @@ TEST(saved_tree_long_list, "a list of online nodes that goes on for ever ends wi
 	make(NODE "node0/cpulist", "0\n");
 	make(NODE "node0/distance", "10\n");
 	CHECK_EQ(mp_desc_read_sysfs(desc, root), 0);
+	mp_desc_free(desc);
 	clean_up();
 }
 
@@ -100,4 +103,6 @@ TEST(description_long, "a text of 200 000 statements is read in linear time")
 	while (used < room - 32)
 		used += (size_t)sprintf(text + used, "distance 0 1 20\n");
 	CHECK_EQ(mp_desc_parse(desc, text, "long"), 0);
+	mp_desc_free(desc);
+	free(text);
 }
