@@ -34,7 +34,7 @@ _memplug_nodes() {
 
 _memplug() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb= words= i
-	local verbs="boot ls show stats add remove online offline plan why watch inject mount ns"
+	local verbs="boot ls show stats add remove online offline plan why watch inject mount ns run"
 	COMPREPLY=()
 	# "--online=movable" comes in three words.
 	if [ "$previous" = = ] && [ "$COMP_CWORD" -gt 2 ]; then
@@ -49,6 +49,20 @@ _memplug() {
 		*) verb=${COMP_WORDS[i]} && break ;;
 		esac
 	done
+	# Behind `run -- ` it is the program's.
+	if [ "$verb" = run ]; then
+		case $previous in
+		--memory | --online | --block-size | --node) return ;;
+		--only) COMPREPLY=($(compgen -c -- "$current")) && return ;;
+		--backing) words="memfd anonymous hugetlb" ;;
+		*)
+			[[ $current == -* ]] || { COMPREPLY=($(compgen -c -- "$current")) && return; }
+			words="--memory --online --block-size --node --backing --only --auto --help"
+			;;
+		esac
+		COMPREPLY=($(compgen -W "$words" -- "$current"))
+		return
+	fi
 	case $previous in
 	--socket | --config) COMPREPLY=($(compgen -f -- "$current")) && return ;;
 	--from | --mount) COMPREPLY=($(compgen -d -- "$current")) && return ;;
