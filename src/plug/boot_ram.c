@@ -91,6 +91,23 @@ static void ram_hole(u64 start, u64 end)
 	sections_hole(PHYS_PFN(start), PHYS_PFN(end));
 }
 
+/* Only in RAM's blocks, since what a description reserves may be as long as the address space. */
+static void reserve_in_ram(const struct mp_desc *desc, const struct desc_range *range)
+{
+	u64 begin = PHYS_PFN(range->start), end = begin + PHYS_PFN(range->size), pfn = begin;
+	int i;
+
+	for (i = 0; i < desc->ram.count; i++) {
+		const struct desc_range *ram = &desc->ram.at[i];
+		u64 last = min(end, PHYS_PFN(block_up(ram->start + ram->size)));
+
+		pfn = max(pfn, PHYS_PFN(block_down(ram->start)));
+		for (; pfn < last; pfn++)
+			if (pfn_valid(pfn))
+				pages_reserve_boot(pfn, 1);
+	}
+}
+
 /* What lies in RAM's blocks but is no RAM, and what the firmware keeps. */
 static void ram_reserve(const struct mp_desc *desc)
 {
@@ -111,14 +128,8 @@ static void ram_reserve(const struct mp_desc *desc)
 	}
 	if (block_up(at) > at)
 		ram_hole(at, block_up(at));
-	for (i = 0; i < desc->reserved.count; i++) {
-		u64 pfn = PHYS_PFN(desc->reserved.at[i].start);
-		u64 end = pfn + PHYS_PFN(desc->reserved.at[i].size);
-
-		for (; pfn < end; pfn++)
-			if (pfn_valid(pfn))
-				pages_reserve_boot(pfn, 1);
-	}
+	for (i = 0; i < desc->reserved.count; i++)
+		reserve_in_ram(desc, &desc->reserved.at[i]);
 }
 
 static int ram_open_block(const struct mp_desc *desc, u64 block, int nid)
