@@ -303,3 +303,13 @@ TEST(fork_child, "a fork child has no machine, boots one of its own, and the par
 	CHECK_EQ(status, 0);
 	CHECK(holds(page, 7));
 }
+
+TEST(boot_reserve_far, "what a description reserves counts in RAM only, however long it is")
+{
+	CHECK_EQ(boot("block = 2M\nmax_phys = 1G\novercommit = yes\nram 0 2M\nram 512M 2M\n"
+		      "reserve 1M 2040777777775M\n"), 0);
+	CHECK(!PageReserved(pfn_to_page(255)));
+	CHECK(PageReserved(pfn_to_page(256)));
+	CHECK(PageReserved(pfn_to_page(PHYS_PFN(512UL << 20))));
+	machine_check();
+}
