@@ -9,8 +9,13 @@ static u64 rank(const struct mp_order *node)
 {
 	u64 x = (u64)(uintptr_t)node;
 
-	x = (x ^ x >> 31) * 0x9e3779b97f4a7c15ULL;
-	return x ^ x >> 29;
+	/*
+	 * Two rounds (the constants are splitmix64's): nodes of one array lie at equal distances, and one
+	 * multiplication would leave their ranks a regular pattern, which can be deep.
+	 */
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebULL;
+	return x ^ x >> 31;
 }
 
 /* The node takes the place of the highest one that ranks below it, and what was there is divided. */
