@@ -17,6 +17,7 @@
 
 static struct {
 	struct extent *first; /* by address */
+	struct extent *last_found; /* or the one before: the next search begins there if it can */
 	unsigned int nr;
 	u64 block_size, max_phys;
 	unsigned char vec[VEC_SIZE];
@@ -37,15 +38,20 @@ void extents_drop(void)
 		kind_of(extent)->close(extent);
 		os_free(extent);
 	}
+	list.last_found = NULL;
 	list.nr = 0;
 }
 
 struct extent *extent_at(u64 pos)
 {
-	struct extent *extent = list.first;
+	struct extent *extent = list.last_found;
 
-	while (extent && extent->end <= pos)
+	if (!extent || extent->start > pos)
+		extent = list.first;
+	while (extent && extent->end <= pos) {
+		list.last_found = extent;
 		extent = extent->next;
+	}
 	return extent;
 }
 
@@ -99,6 +105,7 @@ static void free_extent(struct extent *extent)
 	while (*link != extent)
 		link = &(*link)->next;
 	*link = extent->next;
+	list.last_found = NULL;
 	list.nr--;
 	kind_of(extent)->close(extent);
 	os_free(extent);
