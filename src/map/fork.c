@@ -13,7 +13,6 @@
  * that may wait for it.
  */
 #include "map/map.h"
-#include "backing/backing.h"
 #include "backing/file.h"
 #include "os/os.h"
 #include "report/report.h"
@@ -97,13 +96,14 @@ bool snapshots_read(void)
 /* Not those that somebody outside keeps an address of: what they write would miss the program's copy. */
 static bool goes_private(entry_t entry, const struct page *page)
 {
-	return (entry & (MAP_FORK | MAP_PRIVATE_COPY)) == MAP_FORK && !unit_pins(page);
+	return (entry & (MAP_FORK | MAP_PRIVATE_COPY)) == MAP_FORK && !unit_pins(page) &&
+	       backend_of(entry)->make_private;
 }
 
 static void make_private(char *at, entry_t entry)
 {
 	struct page *page = entry_unit(entry);
-	int error = backing_map_private(page_to_phys(page), at, unit_bytes(entry));
+	int error = backend_of(entry)->make_private(page, at, unit_bytes(entry));
 
 	if (error) {
 		pr_warn("map: %p is not in the fork child: error %d", at, -error);

@@ -59,15 +59,16 @@ static gfp_t gfp_of(const struct map_request *req)
 	       (req->flags & MP_MAP_THISNODE ? __GFP_THISNODE : 0);
 }
 
-static void publish(const struct map_request *req, struct page *page, char *at, size_t bytes)
+static unsigned int flags_of_unit(const struct map_request *req, unsigned int order)
 {
-	unsigned int flags = bytes == HUGE_BYTES ? MAP_HUGE : 0;
+	return (order == HUGE_ORDER ? MAP_HUGE : 0) | (req->flags & MP_MAP_HUGE ? MAP_WHOLE : 0) |
+	       (req->flags & MP_MAP_FORK ? MAP_FORK : 0);
+}
+
+static void publish(struct page *page, char *at, size_t bytes, unsigned int flags)
+{
 	size_t i;
 
-	if (req->flags & MP_MAP_HUGE)
-		flags |= MAP_WHOLE;
-	if (req->flags & MP_MAP_FORK)
-		flags |= MAP_FORK;
 	mutex_lock(&map_state.lock);
 	for (i = 0; i < bytes; i += GRANULE)
 		table_set(at + i, make_entry(page_to_pfn(page) + (i >> PAGE_SHIFT), flags));
@@ -84,22 +85,25 @@ static void publish(const struct map_request *req, struct page *page, char *at, 
 
 static int map_unit(const struct map_request *req, unsigned int order, char *at)
 {
-	gfp_t gfp = gfp_of(req);
+	struct unit_request unit = { .nid = req->nid, .gfp = gfp_of(req), .order = order,
+				     .whole = req->flags & MP_MAP_HUGE, .site = req->site };
+	unsigned int flags = flags_of_unit(req, order);
+	const struct map_backend *backend;
 	struct page *page;
 	int error;
 
 	/* Small pieces will do as well: nobody need give up what he keeps for himself. */
-	if (order == HUGE_ORDER && !(req->flags & MP_MAP_HUGE))
-		gfp &= ~__GFP_RECLAIM;
-	page = unit_take(req->nid, gfp, order, req->flags & MP_MAP_HUGE, req->site, &error);
+	if (order == HUGE_ORDER && !unit.whole)
+		unit.gfp &= ~__GFP_RECLAIM;
+	page = unit_take(&unit, &backend, &error);
 	if (!page)
 		return error;
-	error = place(page_address(page), at, PAGE_SIZE << order);
+	error = backend->place(page, at, PAGE_SIZE << order, flags);
 	if (error) {
 		put_page(page);
 		return error;
 	}
-	publish(req, page, at, PAGE_SIZE << order);
+	publish(page, at, PAGE_SIZE << order, flags);
 	return 0;
 }
 
@@ -316,11 +320,7 @@ static int discard_claimed(char *at, size_t length)
 		entry_t entry = table_get(unit_start(pos, table_get(pos)));
 
 		to = min(end, unit_start(pos, entry) + unit_bytes(entry));
-		/* The page is a fork child's too. */
-		if (entry & MAP_PRIVATE_COPY)
-			memset(pos, 0, (size_t)(to - pos));
-		else
-			error = os_remove(pos, (size_t)(to - pos));
+		error = backend_of(entry)->discard(pos, (size_t)(to - pos), entry);
 	}
 	return error;
 }

@@ -106,10 +106,43 @@ bool read_pagemap(const void *at, u64 *entries, size_t pages);
 /* A copy of its own, of a private mapping. */
 bool pagemap_is_private(u64 entry);
 
+/* ---- backend.c: how units of a kind of memory are mapped, and how they move ---- */
+
+/*
+ * `at` is the program's address. All return 0 or -errno. A backend's calls are made by who owns the unit or has
+ * it claimed; they allocate nothing and touch none of the program's memory but what they move.
+ */
+struct map_backend {
+	const char *name; /* as mp_map_mechanism() */
+	/* Units can be mapped and moved now; -EOPNOTSUPP with a reason. */
+	int (*ready)(void);
+	/* Makes a unit nobody has mapped read as zero where it will be mapped. */
+	int (*clear)(struct page *page, size_t bytes);
+	/* Maps it in place of what is mapped there; entry flags MAP_... */
+	int (*place)(struct page *page, char *at, size_t bytes, unsigned int flags);
+	/* Moves it to dst, of the same backend, while threads use it; all of it is as before on failure. */
+	int (*move)(struct page *dst, struct page *src, entry_t entry);
+	/* The granules at `at` read as zero from now on, their memory being the host's. */
+	int (*discard)(char *at, size_t bytes, entry_t entry);
+	/* Before a fork: child and parent write apart from now on. NULL: the host sees to that. map_state.lock held. */
+	int (*make_private)(struct page *page, char *at, size_t bytes);
+};
+/* Of memory of the machine; NULL: of a kind that cannot be mapped. *granule: its pages. */
+const struct map_backend *backend_of_page(const struct page *page, u64 *granule);
+const struct map_backend *backend_of(entry_t entry);
+
 /* ---- unit.c ---- */
 
-/* A unit of that order, zero inside and not yet movable; NULL and *error. `whole`: never split. */
-struct page *unit_take(int nid, gfp_t gfp, unsigned int order, bool whole, const void *site, int *error);
+/* What to take: `whole` units are never split. */
+struct unit_request {
+	int nid;
+	gfp_t gfp;
+	unsigned int order;
+	bool whole;
+	const void *site;
+};
+/* A unit, zero inside and not yet movable, and its backend; NULL and *error. */
+struct page *unit_take(const struct unit_request *req, const struct map_backend **backend, int *error);
 /* Published in the table: it may move from now on. */
 void unit_publish(struct page *page, void *at);
 /* Out of the table and unmapped: back to the machine. */
@@ -126,6 +159,8 @@ void unit_split(char *at);
 extern const struct movable_operations map_operations;
 /* Splits a unit of 2 MiB of which `page`, locked, is the first page, if it is one and nobody has it claimed. */
 void unit_split_locked(struct page *page);
+/* The backend of files: moves in windows. */
+int move_in_windows(struct page *dst, struct page *src, entry_t entry);
 /* Claimed, mapped private and read by no child: what the program wrote goes into the page, which is
  * mapped shared again. */
 int fold_claimed(char *at);

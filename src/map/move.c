@@ -167,7 +167,7 @@ static int prepare_target(struct move *move, struct page *dst)
 	return move->sparse ? unit_clear(dst, move->bytes) : os_populate(move->to, move->bytes);
 }
 
-static int move_unit(struct page *dst, struct page *src, entry_t entry)
+int move_in_windows(struct page *dst, struct page *src, entry_t entry)
 {
 	struct move move = { .at = (char *)src->index, .from = page_address(src),
 			     .to = page_address(dst), .bytes = unit_bytes(entry) };
@@ -288,7 +288,7 @@ static int map_migrate(struct page *dst, struct page *src, enum migrate_mode mod
 	entry = begin_move(src);
 	if (!entry)
 		return -EAGAIN;
-	error = move_unit(dst, src, entry);
+	error = backend_of(entry)->move(dst, src, entry);
 	finish_move(dst, src, entry, error);
 	return error;
 }

@@ -45,22 +45,23 @@ static int refuse_kind(const struct page *page, const char *what)
 			  what, (unsigned long long)page_to_phys(page));
 }
 
-struct page *unit_take(int nid, gfp_t gfp, unsigned int order, bool whole, const void *site, int *error)
+struct page *unit_take(const struct unit_request *req, const struct map_backend **backend, int *error)
 {
-	struct page *page = alloc_pages_node(nid, gfp, order);
+	struct page *page = alloc_pages_node(req->nid, req->gfp, req->order);
+	size_t bytes = PAGE_SIZE << req->order;
 	u64 granule;
 
 	*error = -ENOMEM;
 	if (!page)
 		return NULL;
-	page->owner = site;
-	*error = backing_use_for_maps(page_to_phys(page), &granule);
-	if (*error)
-		refuse_kind(page, "memory of a kind that cannot move under running threads");
-	else if (granule > (whole ? PAGE_SIZE << order : PAGE_SIZE))
+	page->owner = req->site;
+	*backend = backend_of_page(page, &granule);
+	if (!*backend)
+		*error = refuse_kind(page, "memory of a kind that cannot move under running threads");
+	else if (granule > (req->whole ? bytes : PAGE_SIZE))
 		*error = refuse_kind(page, "pages of 2 MiB need MP_MAP_HUGE");
 	else
-		*error = unit_clear(page, PAGE_SIZE << order);
+		*error = (*backend)->ready() ?: (*backend)->clear(page, bytes);
 	if (!*error)
 		return page;
 	put_page(page);

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The backends of mapped memory, and which one a unit has. Memory files: the
+ * program's mapping is a second one of the block's file, and a unit moves in
+ * windows (move.c) while writers are held (mechanism.c). No state.
+ */
+#include "map/map.h"
+#include "backing/backing.h"
+#include "os/os.h"
+
+static int file_place(struct page *page, char *at, size_t bytes, unsigned int flags)
+{
+	(void)flags;
+	return place(page_address(page), at, bytes);
+}
+
+static int file_discard(char *at, size_t bytes, entry_t entry)
+{
+	if (!(entry & MAP_PRIVATE_COPY))
+		return os_remove(at, bytes);
+	/* The page is a fork child's too. */
+	memset(at, 0, bytes);
+	return 0;
+}
+
+static int file_make_private(struct page *page, char *at, size_t bytes)
+{
+	return backing_map_private(page_to_phys(page), at, bytes);
+}
+
+static const struct map_backend file_backend = {
+	.name = "userfaultfd-wp",
+	.ready = mechanism_ready,
+	.clear = unit_clear,
+	.place = file_place,
+	.move = move_in_windows,
+	.discard = file_discard,
+	.make_private = file_make_private,
+};
+
+const struct map_backend *backend_of_page(const struct page *page, u64 *granule)
+{
+	return backing_use_for_maps(page_to_phys(page), granule) ? NULL : &file_backend;
+}
+
+const struct map_backend *backend_of(entry_t entry)
+{
+	(void)entry;
+	return &file_backend;
+}
