@@ -185,9 +185,10 @@ static void free_units(char *at, size_t length)
 	}
 }
 
+/* The addresses stay taken until nothing of the table leads to them: another thread's range may come to lie there. */
 static int unmap_claimed(char *at, size_t length, bool keep_reserved)
 {
-	int error = keep_reserved ? os_map_nothing(at, length) : os_unmap(at, length);
+	int error = os_map_nothing(at, length);
 
 	if (error) {
 		unclaim_range(at, length);
@@ -195,6 +196,9 @@ static int unmap_claimed(char *at, size_t length, bool keep_reserved)
 				  "unmap refused by the host (%s); raise vm.max_map_count", strerror(-error));
 	}
 	free_units(at, length);
+	if (!keep_reserved && os_unmap(at, length))
+		pr_warn("map: %zu KiB of addresses at %p stay reserved; raise vm.max_map_count", length >> 10,
+			(void *)at);
 	return 0;
 }
 

@@ -32,16 +32,10 @@ static int grow_in_place(const struct map_request *like, char *at, size_t old, s
 	return error;
 }
 
-/* Claimed. The unit's mapping moves to `to`; from now on that is its pages' address. */
-static int readdress_unit(char *from, char *to)
+static void readdress_entries(struct page *page, char *from, char *to, size_t bytes)
 {
-	entry_t entry = table_get(from);
-	struct page *page = entry_unit(entry);
-	size_t bytes = unit_bytes(entry), i;
-	int error = os_move_mapping(from, to, bytes);
+	size_t i;
 
-	if (error)
-		return error;
 	mutex_lock(&map_state.lock);
 	for (i = 0; i < bytes; i += GRANULE) {
 		entry_t part = table_get(from + i);
@@ -51,7 +45,25 @@ static int readdress_unit(char *from, char *to)
 	}
 	WRITE_ONCE(page->index, (unsigned long)to);
 	mutex_unlock(&map_state.lock);
-	return 0;
+}
+
+/*
+ * Claimed. The unit's mapping moves to `to`; from now on that is its pages' address. `from` stays taken, so that
+ * no other thread maps there while the table says that it is ours, or before all is back after a failure.
+ */
+static int readdress_unit(char *from, char *to)
+{
+	entry_t entry = table_get(from);
+	struct page *page = entry_unit(entry);
+	size_t bytes = unit_bytes(entry);
+	int error = os_move_mapping(from, to, bytes);
+
+	/* A second mapping of the pages will do, too. */
+	if (error == -EINVAL && !(entry & MAP_PRIVATE_COPY))
+		error = backend_of(entry)->place(page, to, bytes, (unsigned int)(entry & MAP_FLAGS));
+	if (!error)
+		readdress_entries(page, from, to, bytes);
+	return error;
 }
 
 /* As far as it gets; *done bytes have the new address. All claimed, by either address. */

@@ -122,7 +122,9 @@ int os_populate_read(void *at, size_t len)
 
 int os_move_mapping(void *from, void *to, size_t len)
 {
-	return mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED ? -errno : 0;
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+
+	return mremap(from, len, len, flags, to) == MAP_FAILED ? -errno : 0;
 }
 
 int os_bind(void *at, size_t len, int node)

@@ -31,7 +31,10 @@ int os_dontfork(void *at, size_t len);
 int os_dontdump(void *at, size_t len);
 int os_dodump(void *at, size_t len);
 int os_hugepages(void *at, size_t len);		/* huge pages wherever the host allows them */
-/* Moves a mapping, in place of what is mapped at `to`. */
+/*
+ * Moves a mapping, in place of what is mapped at `to`; `from` stays taken. -EINVAL: the host does not do that
+ * with such memory (of its pool of huge pages).
+ */
 int os_move_mapping(void *from, void *to, size_t len);
 /* Makes the pages of a shared range resident and mapped for reading. */
 int os_populate_read(void *at, size_t len);
