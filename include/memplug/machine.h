@@ -137,6 +137,15 @@ int mp_get_stats(struct mp_stats *stats);
 /* What the backing of one block holds of the host's memory, in bytes; -ENOENT, -ENXIO. */
 int64_t mp_block_resident(long block);
 /*
+ * The file that one block's memory is, for another process to map (a VMM's device process, vhost-user): a
+ * new descriptor, close-on-exec, the caller's; *offset is the block's place in it, its length is
+ * memory_block_size_bytes(). Other blocks may lie in the same file. While somebody else has it mapped
+ * nothing is known of that here: refuse MEM_GOING_OFFLINE until it is unmapped, or what he still reads is
+ * a hole, and what he writes is the host's loss (examples/vmm-memory). Takes a short lock.
+ * A descriptor; -ENOENT, -ENXIO, -EMFILE; -EOPNOTSUPP (memory that is no file: "anonymous").
+ */
+int mp_block_fd(long block, uint64_t *offset);
+/*
  * Checks the whole machine: counters against bitmaps, spans, masks, lists,
  * the resource tree. 0, or the number of inconsistencies; each goes to `say`
  * (NULL: the log hook). The caller sees to it that nothing else runs.

@@ -207,6 +207,21 @@ s64 backing_resident(u64 start, u64 size)
 	return bytes;
 }
 
+int backing_fd(u64 start, u64 *offset)
+{
+	struct extent *extent;
+	int fd = -ENOENT;
+
+	mutex_lock(&backing.lock);
+	extent = extent_at(start);
+	if (extent && extent->start <= start) {
+		*offset = extent->base + (start - extent->start);
+		fd = extent->fd < 0 ? -EOPNOTSUPP : os_dup(extent->fd);
+	}
+	mutex_unlock(&backing.lock);
+	return fd;
+}
+
 /* What all online blocks may come to use must fit in what is free now and what is ours already. */
 static int check_host(u64 start, u64 size)
 {

@@ -63,6 +63,9 @@ void backing_uncommit(u64 start, u64 size);
 s64 backing_give_back(u64 start, u64 size);
 /* Resident bytes of the range as the host counts them (st_blocks), or -errno. */
 s64 backing_resident(u64 start, u64 size);
+/* A new descriptor of the file that [start, ...) lies in, *offset its place there. -ENOENT: nothing is there;
+ * -EOPNOTSUPP: it lies in no file; -EMFILE. */
+int backing_fd(u64 start, u64 *offset);
 /* Bytes resident in all extents. */
 u64 backing_resident_total(void);
 

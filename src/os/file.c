@@ -94,6 +94,13 @@ int os_dup_from(int fd, int lowest)
 	return copy;
 }
 
+int os_dup(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	return copy < 0 ? -errno : copy;
+}
+
 int os_close(int fd)
 {
 	own(fd, false);

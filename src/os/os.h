@@ -50,6 +50,7 @@ int os_open_device(const char *path);		/* the same, never made */
 int os_file_type(int fd);			/* st_mode */
 int os_bind(void *at, size_t len, int node);	/* the range's pages come from this node of the host */
 int os_dup_from(int fd, int lowest);		/* close-on-exec copy numbered >= lowest */
+int os_dup(int fd);				/* close-on-exec copy for the program: not os_owns() */
 int os_close(int fd);
 int os_seal_write(int fd);			/* -EBUSY: somebody has it mapped for writing */
 bool os_owns(int fd);				/* open, and made by os_dup_from(); no system call */

@@ -102,6 +102,22 @@ int64_t mp_block_resident(long block)
 	return backing_resident((u64)block * size, size);
 }
 
+int mp_block_fd(long block, uint64_t *offset)
+{
+	struct memory_block *mem;
+	int fd;
+
+	if (!machine_booted)
+		return -ENXIO;
+	mem = block < 0 ? NULL : block_table_get((unsigned long)block);
+	if (!mem)
+		return -ENOENT;
+	/* The reference keeps the block's number taken, and so its extent. */
+	fd = backing_fd((u64)block * memory_block_size_bytes(), offset);
+	put_device(&mem->dev);
+	return fd;
+}
+
 /* ---- the checker ---- */
 
 struct checker {

@@ -7,10 +7,14 @@
 #include "machine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
+#include <memplug/runtime.h>
 
 #define MIB (1UL << 20)
 #define SIZE (8 * MIB)
@@ -171,6 +175,38 @@ TEST(backing_file_contents, "the bytes lie in the file, at the offset; what it h
 	CHECK_EQ(pread(fd, &byte, 1, 0), 1);
 	CHECK_EQ(byte, 'n');
 	machine_check();
+}
+
+TEST(backing_block_fd, "a block's memory is mapped by somebody else through its descriptor, until it leaves")
+{
+	uint64_t offset = 0;
+	char *own, *other;
+	int fd;
+
+	CHECK_EQ(mp_block_fd(FIRST, &offset), -ENXIO);
+	boot_with("%s", "");
+	CHECK_EQ(add_memory(0, HOT, 2 * SIZE, MHP_NONE), 0);
+	CHECK_EQ(set_state(FIRST + 1, "online_movable"), 0);
+	fd = mp_block_fd(FIRST + 1, &offset);
+	CHECK_GE(fd, 0);
+	CHECK(!mp_owns_descriptor(fd));
+	CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	own = __va(HOT + SIZE);
+	other = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
+	CHECK(other != MAP_FAILED);
+	close(fd);
+	own[5] = 7;
+	CHECK_EQ(other[5], 7);
+	other[SIZE - 1] = 9;
+	CHECK_EQ(own[SIZE - 1], 9);
+	CHECK_EQ(munmap(other, SIZE), 0);
+	CHECK_EQ(set_state(FIRST + 1, "offline"), 0);
+	CHECK_EQ(mp_block_resident(FIRST + 1), 0);
+	machine_check();
+	CHECK_EQ(mp_shutdown(), 0);
+	boot_with("backing node 1 anonymous\n");
+	CHECK_EQ(add_memory(1, HOT, SIZE, MHP_NONE), 0);
+	CHECK_EQ(mp_block_fd(FIRST, &offset), -EOPNOTSUPP);
 }
 
 TEST(backing_file_boot, "boot RAM in a file is allocated at boot")

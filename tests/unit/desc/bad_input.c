@@ -31,6 +31,7 @@ static void *nothing(void *arg)
 TEST(machine, "memplug/machine.h")
 {
 	struct mp_stats stats;
+	uint64_t offset;
 	pthread_t gone;
 
 	boot_and_look();
@@ -42,6 +43,9 @@ TEST(machine, "memplug/machine.h")
 	CHECK_EQ(mp_block_resident(LONG_MAX), -ENOENT);
 	CHECK_EQ(mp_block_resident(HOT_BLOCK + 2), -ENOENT);
 	CHECK_GE(mp_block_resident(HOT_BLOCK + 1), 0);
+	CHECK_EQ(mp_block_fd(-1, &offset), -ENOENT);
+	CHECK_EQ(mp_block_fd(LONG_MAX, &offset), -ENOENT);
+	CHECK_EQ(mp_block_fd(HOT_BLOCK + 2, &offset), -ENOENT);
 	CHECK_EQ(mp_set_contract(NULL), -EINVAL);
 	CHECK_EQ(mp_set_contract(""), -EINVAL);
 	CHECK_EQ(mp_set_contract("linux-6.2"), -EINVAL);
