@@ -2,7 +2,7 @@
 /*
  * The backends of mapped memory, and which one a unit has. Memory files: the
  * program's mapping is a second one of the block's file, and a unit moves in
- * windows (move.c) while writers are held (mechanism.c). No state.
+ * windows (window.c) while writers are held (mechanism.c). No state.
  */
 #include "map/map.h"
 #include "backing/backing.h"
@@ -34,6 +34,7 @@ static const struct map_backend file_backend = {
 	.clear = unit_clear,
 	.place = file_place,
 	.move = move_in_windows,
+	.runs = true,
 	.discard = file_discard,
 	.make_private = file_make_private,
 };

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 
 #define LOG_SIZE 65536u
-#define SCAN_PAUSE_NS 1000000ULL
-#define PAUSE_FACTOR 10 /* scanning takes no more than a tenth of the time */
+#define SCAN_PAUSE_NS 2000000ULL
+#define PAUSE_FACTOR 30 /* scanning takes no more than a thirtieth of the time */
 #define LATE_SLEEPER_NS 1000000ULL
 #define DIR_BUFFER 4096
 

@@ -120,8 +120,10 @@ struct map_backend {
 	int (*clear)(struct page *page, size_t bytes);
 	/* Maps it in place of what is mapped there; entry flags MAP_... */
 	int (*place)(struct page *page, char *at, size_t bytes, unsigned int flags);
-	/* Moves it to dst, of the same backend, while threads use it; all of it is as before on failure. */
-	int (*move)(struct page *dst, struct page *src, entry_t entry);
+	/* Moves it to dst, of the same backend, while threads use it; all of it is as before on failure. With `runs`
+	 * `bytes` may be more: units that are neighbours at all three places, claimed and up to 2 MiB in all. */
+	int (*move)(struct page *dst, struct page *src, entry_t entry, size_t bytes);
+	bool runs;
 	/* The granules at `at` read as zero from now on, their memory being the host's. */
 	int (*discard)(char *at, size_t bytes, entry_t entry);
 	/* Before a fork: child and parent write apart from now on. NULL: the host sees to that. map_state.lock held. */
@@ -157,10 +159,14 @@ void unit_split(char *at);
 /* ---- move.c ---- */
 
 extern const struct movable_operations map_operations;
+void move_prepare(void); /* at start */
 /* Splits a unit of 2 MiB of which `page`, locked, is the first page, if it is one and nobody has it claimed. */
 void unit_split_locked(struct page *page);
-/* The backend of files: moves in windows. */
-int move_in_windows(struct page *dst, struct page *src, entry_t entry);
+
+/* ---- window.c: the backend of files ---- */
+
+/* Its move(). */
+int move_in_windows(struct page *dst, struct page *src, entry_t entry, size_t bytes);
 /* Claimed, mapped private and read by no child: what the program wrote goes into the page, which is
  * mapped shared again. */
 int fold_claimed(char *at);

@@ -188,6 +188,7 @@ static void forget(void)
 __attribute__((constructor)) static void map_at_start(void)
 {
 	sync_at_fork_child(forget);
+	move_prepare();
 	offline_last_hook = map_refuses_offline;
 	offline_empty_hook = futex_all_moved;
 	page_state_hook = map_page_state;

@@ -16,6 +16,9 @@
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
+#ifndef MADV_COLLAPSE /* Linux 6.1 */
+#define MADV_COLLAPSE 25
+#endif
 
 static int map(void *at, size_t len, int prot, int flags, int fd, uint64_t offset, void **addr)
 {
@@ -103,6 +106,11 @@ int os_dodump(void *at, size_t len)
 int os_hugepages(void *at, size_t len)
 {
 	return advise(at, len, MADV_HUGEPAGE);
+}
+
+int os_collapse(void *at, size_t len)
+{
+	return advise(at, len, MADV_COLLAPSE);
 }
 
 int os_remove(void *at, size_t len)

@@ -31,7 +31,7 @@ int os_dontfork(void *at, size_t len);
 int os_dontdump(void *at, size_t len);
 int os_dodump(void *at, size_t len);
 int os_hugepages(void *at, size_t len);		/* huge pages wherever the host allows them */
-/*
+int os_collapse(void *at, size_t len);		/*
  * Moves a mapping, in place of what is mapped at `to`; `from` stays taken. -EINVAL: the host does not do that
  * with such memory (of its pool of huge pages).
  */
@@ -97,6 +97,12 @@ int os_uffd_protect(int fd, void *at, size_t len);
 int os_uffd_wake(int fd, void *at, size_t len);
 /* Maps the shared pages at `from` a second time, in place of what is mapped at `at`, with the same advice. */
 int os_map_again(void *from, void *at, size_t len);
+
+/* Of the calling thread. */
+int os_sched_policy(void);			/* >= 0; also for os_sched_restore() */
+bool os_sched_is_urgent(int policy);		/* ahead of ordinary threads already; no system call */
+int os_sched_urgent(int policy);		/* ahead of ordinary threads, from such a policy */
+int os_sched_restore(int policy);
 
 int os_membarrier_register(void);
 int os_membarrier(void);			/* all threads of the process */

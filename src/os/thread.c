@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -61,6 +62,34 @@ int os_sleep_ns(uint64_t ns)
 	struct timespec pause = timespec_of(ns);
 
 	return -clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+}
+
+int os_sched_policy(void)
+{
+	int policy = sched_getscheduler(0);
+
+	return policy < 0 ? -errno : policy;
+}
+
+bool os_sched_is_urgent(int policy)
+{
+	int kind = policy & ~SCHED_RESET_ON_FORK;
+
+	return kind != SCHED_OTHER && kind != SCHED_BATCH && kind != SCHED_IDLE;
+}
+
+int os_sched_urgent(int policy)
+{
+	struct sched_param param = { .sched_priority = 1 };
+
+	return sched_setscheduler(0, SCHED_FIFO | (policy & SCHED_RESET_ON_FORK), &param) ? -errno : 0;
+}
+
+int os_sched_restore(int policy)
+{
+	struct sched_param param = { 0 };
+
+	return sched_setscheduler(0, policy, &param) ? -errno : 0;
 }
 
 int os_signals_block(sigset_t *old)

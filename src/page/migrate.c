@@ -11,6 +11,7 @@
 #define BATCH_PAGES 512
 
 unsigned long page_migrate_success, page_migrate_fail;
+struct page_mover page_mover;
 
 static unsigned int pages_of(const struct page *page)
 {
@@ -20,6 +21,13 @@ static unsigned int pages_of(const struct page *page)
 static void clear_isolated(struct page *page)
 {
 	__atomic_fetch_and(&page->flags, ~BIT(PG_isolated), __ATOMIC_RELEASE);
+}
+
+static void end_isolation(struct page *src)
+{
+	if (!WARN_ONCE(!PageIsolated(src), "page 0x%lx migrated but was no longer isolated",
+		       page_to_pfn(src)))
+		clear_isolated(src);
 }
 
 /* ---- one page ---- */
@@ -44,10 +52,7 @@ static int move_locked(struct page *dst, struct page *src, enum migrate_mode mod
 	if (ret)
 		return ret;
 	*used = true;
-	if (WARN_ONCE(!PageIsolated(src), "page 0x%lx migrated but was no longer isolated",
-		      page_to_pfn(src)))
-		return 0;
-	clear_isolated(src);
+	end_isolation(src);
 	return 0;
 }
 
@@ -126,6 +131,64 @@ static int move_page(const struct migration *m, struct page *src, bool may_sleep
 	return 0;
 }
 
+/* ---- several pages of one driver ---- */
+
+static bool can_join(const struct page *src)
+{
+	/* Not PageMovable(), which wants the lock: this looks before and after it is taken. */
+	return page_count(src) != 1 && READ_ONCE(src->order) == page_mover.order &&
+	       READ_ONCE(src->mapping) == ((unsigned long)page_mover.ops | PAGE_MAPPING_MOVABLE);
+}
+
+/* From `src` on, those of the list that page_mover takes, each locked and with a locked target. */
+static unsigned int gather(const struct migration *m, struct list_head *from, struct page *src,
+			   struct page_move *moves)
+{
+	unsigned int n;
+
+	if (m->mode != MIGRATE_SYNC || !page_mover.ops)
+		return 0;
+	for (n = 0; n < PAGE_MOVES_MAX && &src->lru != from && can_join(src); n++) {
+		struct page *dst = m->get_new(src, m->private);
+		bool locked = dst && trylock_page(src);
+
+		if (!locked || !can_join(src)) {
+			if (locked)
+				unlock_page(src);
+			if (dst)
+				return_target(m, dst);
+			break;
+		}
+		lock_page(dst);
+		WRITE_ONCE(dst->owner, READ_ONCE(src->owner));
+		moves[n] = (struct page_move){ .src = src, .dst = dst };
+		src = list_entry(src->lru.next, struct page, lru);
+	}
+	return n;
+}
+
+static void move_gathered(const struct migration *m, struct page_move *moves, unsigned int n)
+{
+	unsigned int i;
+
+	page_mover.move(moves, n);
+	for (i = 0; i < n; i++) {
+		struct page *src = moves[i].src, *dst = moves[i].dst;
+
+		if (!moves[i].ret)
+			end_isolation(src);
+		unlock_page(dst);
+		unlock_page(src);
+		if (moves[i].ret) {
+			return_target(m, dst);
+			continue;
+		}
+		list_del(&src->lru);
+		put_page(src); /* its owner's */
+		put_page(src);
+	}
+}
+
 /* ---- a list of pages ---- */
 
 struct tally {
@@ -140,26 +203,46 @@ static void fail(struct tally *tally, struct page *page, struct list_head *faile
 	list_move_tail(&page->lru, failed);
 }
 
+/* False: no memory, there is no sense in going on. */
+static bool count_result(struct tally *tally, struct page *page, unsigned int pages, int ret,
+			 struct list_head *failed, int pass)
+{
+	if (!ret) {
+		tally->moved_pages += pages;
+	} else if (ret == -EAGAIN && pass < PASSES - 1) {
+		tally->retry++;
+	} else {
+		fail(tally, page, failed);
+		if (ret == -ENOMEM)
+			tally->error = ret;
+	}
+	return ret != -ENOMEM;
+}
+
 static void one_pass(const struct migration *m, struct list_head *from, struct list_head *failed,
 		     struct tally *tally, int pass)
 {
+	struct page_move moves[PAGE_MOVES_MAX];
 	struct page *page, *next;
+	unsigned int i, n;
+	bool more = true;
 
 	tally->retry = 0;
-	list_for_each_entry_safe(page, next, from, lru) {
-		unsigned int pages = pages_of(page);
-		int ret = move_page(m, page, pass >= PASSES_WITHOUT_SLEEP);
-
-		if (!ret) {
-			tally->moved_pages += pages;
-		} else if (ret == -EAGAIN && pass < PASSES - 1) {
-			tally->retry++;
+	for (page = list_first_entry(from, struct page, lru); more && &page->lru != from; page = next) {
+		n = gather(m, from, page, moves);
+		if (n) {
+			next = list_entry(moves[n - 1].src->lru.next, struct page, lru);
+			move_gathered(m, moves, n);
 		} else {
-			fail(tally, page, failed);
-			if (ret == -ENOMEM) {
-				tally->error = ret;
-				return;
-			}
+			next = list_entry(page->lru.next, struct page, lru);
+			moves[0] = (struct page_move){ .src = page };
+		}
+		for (i = 0; i < max(n, 1u); i++) {
+			unsigned int pages = n ? 1u << page_mover.order : pages_of(page);
+
+			if (!n)
+				moves[0].ret = move_page(m, page, pass >= PASSES_WITHOUT_SLEEP);
+			more &= count_result(tally, moves[i].src, pages, moves[i].ret, failed, pass);
 		}
 	}
 }

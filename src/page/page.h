@@ -215,6 +215,22 @@ struct range_usage {
 /* Online pages. Of the moment: nothing is locked. */
 void range_usage(unsigned long pfn, unsigned long end_pfn, struct range_usage *usage);
 
+/*
+ * A driver that moves several of its pages at once, of one order: as its migrate_page() with MIGRATE_SYNC for
+ * each, *ret being what that returns; it takes and drops no references. Set before anything moves.
+ */
+struct page_move {
+	struct page *src, *dst; /* both locked */
+	int ret;
+};
+#define PAGE_MOVES_MAX 32u
+struct page_mover {
+	const struct movable_operations *ops;
+	unsigned int order;
+	void (*move)(struct page_move *moves, unsigned int count);
+};
+extern struct page_mover page_mover;
+
 /* Counters of /proc/vmstat (MIGR-13). Atomic. */
 extern unsigned long page_migrate_success, page_migrate_fail;
 extern long page_poisoned; /* HardwareCorrupted, in pages */

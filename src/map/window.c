@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: MIT
+/*
+ * How units in memory files move while threads use them. They are registered
+ * and their target made resident first; then, piece by piece, a window:
+ * writers are held, the piece is copied from direct map to direct map, the new
+ * pages are put in its place, the writers go on. In a window nothing is
+ * allocated and the program's memory is not touched: its allocator's locks may
+ * be held by a thread that waits for us.
+ */
+#include "map/map.h"
+#include "backing/backing.h"
+#include "os/os.h"
+#include "page/page.h"
+#include "report/report.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#define TRIES 1000
+/* A window is as large as can be copied in this time, so that writers need not wait for long. */
+#define COPY_NS 80000u
+#define STEP_MAX ((size_t)256 << 10)
+
+struct move {
+	char *at;	/* the program's address */
+	char *from, *to; /* in the direct map */
+	size_t bytes;
+	size_t step;	/* 0: as window_step says */
+	bool fold;	/* `from` is the program's private copy, `to` the page under it */
+	bool sparse;	/* some of it may be a hole; the target is one, or zero */
+};
+
+/* GRANULE to STEP_MAX, atomic. */
+static size_t window_step = STEP_MAX;
+
+/* ---- copying ---- */
+
+/* A page that is not resident is a hole, or the host has swapped it out. */
+static bool is_hole(const char *from)
+{
+	return backing_hole((u64)(from - mp_direct_map), PAGE_SIZE) == 1;
+}
+
+/* Past the caches: the program's own data stays there, and the target's lines need not be read first. */
+static void copy_whole(char *to, const char *from, size_t bytes)
+{
+#ifdef __SSE2__
+	const __m128i *in = (const void *)from;
+	__m128i *out = (void *)to;
+	size_t i;
+
+	for (i = 0; i < bytes / sizeof(*in); i += 4) {
+		__m128i a = _mm_load_si128(in + i), b = _mm_load_si128(in + i + 1);
+		__m128i c = _mm_load_si128(in + i + 2), d = _mm_load_si128(in + i + 3);
+
+		_mm_stream_si128(out + i, a);
+		_mm_stream_si128(out + i + 1, b);
+		_mm_stream_si128(out + i + 2, c);
+		_mm_stream_si128(out + i + 3, d);
+	}
+	/* Such stores wait for nobody: here they must be done. */
+	_mm_sfence();
+#else
+	memcpy(to, from, bytes);
+#endif
+}
+
+static int copy_sparse(char *to, char *from, size_t bytes)
+{
+	unsigned char vec[HUGE_BYTES >> PAGE_SHIFT];
+	int error = os_residency(from, bytes, vec);
+	size_t i;
+
+	if (error)
+		return error;
+	for (i = 0; i < bytes; i += PAGE_SIZE) {
+		if ((vec[i >> PAGE_SHIFT] & 1) || !is_hole(from + i))
+			memcpy(to + i, from + i, PAGE_SIZE);
+	}
+	return 0;
+}
+
+/* The program's memory, which is held: nobody writes there, but a race detector cannot know. */
+__attribute__((no_sanitize("thread"))) static void copy_page(char *to, const char *from)
+{
+	const volatile u64 *in = (const void *)from;
+	u64 *out = (void *)to;
+	size_t i;
+
+	for (i = 0; i < PAGE_SIZE / sizeof(*in); i++)
+		out[i] = in[i];
+}
+
+static void copy_private(char *to, const char *from, size_t bytes)
+{
+	u64 entries[HUGE_BYTES >> PAGE_SHIFT];
+	bool known = read_pagemap(from, entries, bytes >> PAGE_SHIFT);
+	size_t i;
+
+	for (i = 0; i < bytes >> PAGE_SHIFT; i++)
+		if (!known || pagemap_is_private(entries[i]))
+			copy_page(to + (i << PAGE_SHIFT), from + (i << PAGE_SHIFT));
+}
+
+static int copy(const struct move *move, size_t offset, size_t bytes)
+{
+	if (move->fold) {
+		copy_private(move->to + offset, move->from + offset, bytes);
+		return 0;
+	}
+	if (move->sparse)
+		return copy_sparse(move->to + offset, move->from + offset, bytes);
+	copy_whole(move->to + offset, move->from + offset, bytes);
+	return 0;
+}
+
+/* Several threads may adjust it: all of them see the same host. */
+static void adjust_step(size_t bytes, u64 ns)
+{
+	if (ns > COPY_NS && bytes > GRANULE)
+		__atomic_store_n(&window_step, bytes / 2, __ATOMIC_RELAXED);
+	else if (ns * 2 < COPY_NS && bytes < STEP_MAX)
+		__atomic_store_n(&window_step, bytes * 2, __ATOMIC_RELAXED);
+}
+
+/* ---- the window ---- */
+
+/*
+ * The last one puts all of it in place once more: the program's page tables of the range then begin
+ * anew, with huge pages where both sides have them, and it is one mapping.
+ */
+static int put_in_place(const struct move *move, size_t offset, size_t bytes)
+{
+	if (offset + bytes == move->bytes)
+		return place(move->to, move->at, move->bytes);
+	return place(move->to + offset, move->at + offset, bytes);
+}
+
+static int window(const struct move *move, size_t offset, size_t bytes)
+{
+	char *at = move->at + offset;
+	u64 since = os_now_ns(), copied;
+	int error = hold(at, bytes);
+
+	if (error)
+		return error;
+	copied = os_now_ns();
+	error = copy(move, offset, bytes);
+	copied = os_now_ns() - copied;
+	if (!error && !is_held(at)) {
+		/* The program closed our descriptor: what was written meanwhile is in `from` alone. */
+		os_uffd_unregister(mechanism.uffd, move->at, move->bytes);
+		mechanism_check();
+		return -EAGAIN;
+	}
+	if (!error)
+		error = put_in_place(move, offset, bytes);
+	/* Mapping anew wakes nobody. */
+	if (release(at, bytes) && !error && !move->fold && memcmp(move->to + offset, move->from + offset, bytes))
+		pr_err("map: the program closed our userfaultfd in the moment between check and remap: a write to %p may be lost",
+		       (void *)at);
+	count_window(os_now_ns() - since);
+	if (!move->step)
+		adjust_step(bytes, copied);
+	return error;
+}
+
+/*
+ * Who is taken off its CPU in a window makes writers wait for that long. Ahead of all others, then,
+ * for no more than a unit; between units the rest have their turn. The policy before; < 0: not raised.
+ */
+static int hurry(void)
+{
+	int policy = os_sched_policy();
+
+	if (policy < 0 || os_sched_is_urgent(policy) || os_sched_urgent(policy))
+		return -1;
+	return policy;
+}
+
+static int windows(const struct move *move, size_t *done)
+{
+	int error = os_uffd_register(mechanism.uffd, move->at, move->bytes), policy = hurry();
+	size_t step;
+
+	for (*done = 0; !error && *done < move->bytes; *done += error ? 0 : step) {
+		step = move->step ?: __atomic_load_n(&window_step, __ATOMIC_RELAXED);
+		step = min(step, move->bytes - *done);
+		error = window(move, *done, step);
+	}
+	if (policy >= 0)
+		os_sched_restore(policy);
+	/* Closed by the program, or another file by now. */
+	if (error == -EBADF || error == -ENOTTY)
+		mechanism_check();
+	return error;
+}
+
+/* To the end, however often it takes: half a unit is no state to be in. */
+static void finish(struct move move)
+{
+	int error = 0, try;
+	size_t moved;
+
+	for (try = 0; move.bytes && try < TRIES; try++) {
+		moved = 0;
+		error = mechanism_ready() ?: windows(&move, &moved);
+		move.at += moved;
+		move.from += moved;
+		move.to += moved;
+		move.bytes -= moved;
+		if (error)
+			os_sleep_ns(1000000);
+	}
+	if (move.bytes)
+		mp_fatal_at(__FILE__, __LINE__,
+			    "a unit at %p moved in part and can go neither way: error %d", move.at, -error);
+}
+
+/* What has moved moves back. It worked a moment ago in the other direction. */
+static void roll_back(const struct move *move, size_t done)
+{
+	struct move back = *move;
+
+	back.from = move->to;
+	back.to = move->from;
+	back.bytes = done;
+	finish(back);
+	/* Still registered, perhaps held. */
+	os_uffd_unregister(mechanism.uffd, move->at, move->bytes);
+}
+
+/* ---- before the windows ---- */
+
+/* Its pages that are not holes come to have a target before anybody is held. */
+static int populate_sparse(const struct move *move, const unsigned char *vec)
+{
+	size_t pages = move->bytes >> PAGE_SHIFT, i, end;
+	int error = 0;
+
+	for (i = 0; i < pages && !error; i = end) {
+		for (end = i + 1; end < pages && (vec[end] & 1) == (vec[i] & 1);)
+			end++;
+		if (vec[i] & 1)
+			error = os_populate(move->to + (i << PAGE_SHIFT), (end - i) << PAGE_SHIFT);
+	}
+	return error;
+}
+
+/* In huge pages, also where the host gives them only if asked for each. */
+static int populate_whole(const struct move *move, u64 granule)
+{
+	unsigned char last;
+
+	if (move->bytes == HUGE_BYTES && granule == PAGE_SIZE && !os_populate(move->to, PAGE_SIZE) &&
+	    !os_residency(move->to + HUGE_BYTES - PAGE_SIZE, PAGE_SIZE, &last) && !(last & 1))
+		os_collapse(move->to, HUGE_BYTES);
+	return os_populate(move->to, move->bytes);
+}
+
+/* What is a hole stays one. */
+static int prepare_target(struct move *move, struct page *dst, u64 granule)
+{
+	unsigned char vec[HUGE_BYTES >> PAGE_SHIFT];
+	int error = os_residency(move->from, move->bytes, vec);
+	size_t i;
+
+	if (error)
+		return error;
+	for (i = 0; i < move->bytes >> PAGE_SHIFT; i++)
+		move->sparse |= !(vec[i] & 1);
+	if (!move->sparse)
+		return populate_whole(move, granule);
+	return unit_clear(dst, move->bytes) ?: populate_sparse(move, vec);
+}
+
+int move_in_windows(struct page *dst, struct page *src, entry_t entry, size_t bytes)
+{
+	struct move move = { .at = (char *)src->index, .from = page_address(src),
+			     .to = page_address(dst), .bytes = bytes };
+	size_t done = 0;
+	u64 granule;
+	int error;
+
+	error = backing_use_for_maps(page_to_phys(dst), &granule);
+	if (error || granule > unit_bytes(entry))
+		return -EBUSY;
+	if (entry & MAP_WHOLE || granule > GRANULE)
+		move.step = max_t(size_t, entry & MAP_WHOLE ? unit_bytes(entry) : GRANULE, granule);
+	error = mechanism_ready() ?: prepare_target(&move, dst, granule) ?: windows(&move, &done);
+	if (error)
+		roll_back(&move, done);
+	/* A core shows the program's addresses, not the direct map. */
+	os_dodump(move.at, move.bytes);
+	return error;
+}
+
+/* ---- after a fork ---- */
+
+int fold_claimed(char *at)
+{
+	entry_t entry = table_get(at);
+	struct page *page = entry_unit(entry);
+	struct move move = { .at = at, .from = at, .to = page_address(page),
+			     .bytes = unit_bytes(entry), .fold = true };
+	u64 granule = 0;
+	int error = mechanism_ready() ?: backing_use_for_maps(page_to_phys(page), &granule);
+
+	move.step = granule > GRANULE ? granule : 0;
+	if (!error) {
+		finish(move);
+		os_dodump(at, move.bytes);
+	}
+	mutex_lock(&map_state.lock);
+	if (!error) {
+		table_set(at, table_get(at) & ~(entry_t)MAP_PRIVATE_COPY);
+		map_state.snapshots -= move.bytes / GRANULE;
+	}
+	unclaim_unit(at);
+	mutex_unlock(&map_state.lock);
+	return error;
+}
