@@ -14,18 +14,25 @@
 #include <memplug/machine.h>
 #include <memplug/reason.h>
 
+void announce_json(const char *socket, const char *name, const char *path, long pid)
+{
+	printf("{\"socket\": ");
+	json_string_or_null(socket);
+	if (name) {
+		printf(", \"%s\": ", name);
+		json_string_or_null(path);
+	}
+	printf(", \"pid\": %ld}\n", pid);
+	fflush(stdout);
+}
+
 static void announce(const struct options *options, const char *socket, const char *mount)
 {
-	if (options->json) {
-		printf("{\"socket\": ");
-		json_string(socket);
-		printf(", \"mounted\": ");
-		json_string_or_null(mount);
-		printf(", \"pid\": %d}\n", (int)getpid());
-	} else {
+	if (options->json)
+		announce_json(socket, "mounted", mount, getpid());
+	else
 		printf("booted; socket %s%s%s\n", socket, mount ? "; mounted at " : "",
 		       mount ? mount : "");
-	}
 }
 
 static int boot(struct options *options, int argc, char **argv)

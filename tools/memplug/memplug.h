@@ -68,6 +68,12 @@ extern const struct verb verb_boot, verb_ls, verb_show, verb_online, verb_offlin
 	verb_remove, verb_plan, verb_inject, verb_stats,
 	verb_watch, verb_mount, verb_ns, verb_run;
 
+/* ---- boot.c ---- */
+
+/* With --json, the line of what serves or runs from now on: its socket, a path called `name` (unless NULL), its
+ * process. Strings that are NULL are null. */
+void announce_json(const char *socket, const char *name, const char *path, long pid);
+
 /* ---- blocks.c ---- */
 
 /* A line of /memplug/blocks. */

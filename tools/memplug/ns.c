@@ -208,6 +208,7 @@ static int ns_run(struct options *options, int argc, char **argv)
 
 	if (parse(&ns, &user, argc, argv))
 		return EXIT_OWN;
+	ns.json = options->json;
 	if (find_machine(&ns, options))
 		return EXIT_OWN;
 	if (!getcwd(ns.cwd, sizeof(ns.cwd)))

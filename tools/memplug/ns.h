@@ -19,6 +19,7 @@ struct ns {
 	int life;	    /* read end of a pipe that closes when the outer process is gone */
 	int status;	    /* write end: COMMAND's wait status, an int */
 	char **command;
+	bool json;	    /* say where it runs before it does */
 	char *shell[2];	    /* the command when none was named */
 	char cwd[PATH_MAX]; /* or "" */
 };

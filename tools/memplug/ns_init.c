@@ -169,8 +169,18 @@ static int prepare(struct ns *ns)
 	return start_relay(ns);
 }
 
+/* Our number outside, as long as /proc is the host's; 0: unknown. */
+static long outer_pid(void)
+{
+	char text[24] = "";
+	ssize_t n = readlink("/proc/self", text, sizeof(text) - 1);
+
+	return n > 0 ? atol(text) : 0;
+}
+
 void ns_init(struct ns *ns)
 {
+	long pid = outer_pid();
 	sigset_t set;
 	int signals;
 
@@ -182,7 +192,11 @@ void ns_init(struct ns *ns)
 		ns_fail("signalfd");
 		_exit(EXIT_OWN);
 	}
-	if (prepare(ns) || start_command(ns))
+	if (prepare(ns))
+		_exit(EXIT_OWN);
+	if (ns->json)
+		announce_json(ns->machine, "tree", ns_path(ns, "tree"), pid);
+	if (start_command(ns))
 		_exit(EXIT_OWN);
 	attend(ns, signals);
 	_exit(EXIT_OWN);

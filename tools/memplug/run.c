@@ -211,6 +211,17 @@ static bool environment(const struct run *run, const char *sockets)
 	       !setenv("PYTHONMALLOC", "malloc", 0);
 }
 
+/* The machine's socket, which will be there once the program runs; the process stays this one. */
+static void announce_program(const struct run *run, const char *sockets, const char *program)
+{
+	const char *slash = strrchr(program, '/');
+	char socket[128];
+
+	snprintf(socket, sizeof(socket), "%s/%d", sockets, (int)getpid());
+	program = slash ? slash + 1 : program;
+	announce_json(run->only && strcmp(run->only, program) ? NULL : socket, NULL, NULL, getpid());
+}
+
 static int run_verb(struct options *options, int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -247,6 +258,8 @@ static int run_verb(struct options *options, int argc, char **argv)
 	}
 	if (!environment(&run, sockets))
 		return EXIT_REFUSED;
+	if (options->json)
+		announce_program(&run, sockets, argv[optind]);
 	execvp(argv[optind], argv + optind);
 	error = errno;
 	complain("%s: %s", argv[optind], strerror(error));

@@ -69,7 +69,7 @@ static int serve(struct fuse_session *session)
 	return ret;
 }
 
-static int mount_at(const char *socket, const char *directory)
+static int mount_at(const char *socket, const char *directory, bool json)
 {
 	struct fuse_session *session;
 	int fd, ret = EXIT_NOTHING;
@@ -89,7 +89,10 @@ static int mount_at(const char *socket, const char *directory)
 	/* It says itself what is wrong. */
 	if (fuse_session_mount(session, directory))
 		goto handlers;
-	printf("mounted %s at %s\n", socket, directory);
+	if (json)
+		announce_json(socket, "mounted", directory, getpid());
+	else
+		printf("mounted %s at %s\n", socket, directory);
 	fflush(stdout);
 	ret = notify_start(session) || serve(session) < 0 ? EXIT_NOTHING : EXIT_DONE;
 	fuse_session_unmount(session);
@@ -122,7 +125,7 @@ static int mount_verb(struct options *options, int argc, char **argv)
 	if (argc - optind == 2)
 		options->socket = argv[optind++];
 	socket = client_find(options);
-	return mount_at(socket, argv[optind]);
+	return mount_at(socket, argv[optind], options->json);
 }
 
 const struct verb verb_mount = {
