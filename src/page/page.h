@@ -96,6 +96,8 @@ unsigned long min_free_kbytes(void);
 /* Boot RAM, page-granular: the zone's and node's span grows, present rises, pageblocks belong to
  * the zone (a section may hold several). 0 or -ENOMEM. */
 int zone_add_boot_range(struct zone *zone, unsigned long pfn, unsigned long nr_pages);
+/* Boot: the zone and its node span this, too, whatever lies in it. */
+void zone_span_boot(struct zone *zone, unsigned long pfn, unsigned long nr_pages);
 /* Sections go ONLINE and allocatable; managed and totalram rise by what is not reserved. */
 void boot_open_sections(unsigned long pfn, unsigned long nr_pages);
 

@@ -320,6 +320,11 @@ int zone_add_boot_range(struct zone *zone, unsigned long pfn, unsigned long nr_p
 	return 0;
 }
 
+void zone_span_boot(struct zone *zone, unsigned long pfn, unsigned long nr_pages)
+{
+	zone_span_grow(zone, pfn, nr_pages);
+}
+
 /* Marks pages as taken for ever, without an owner. */
 static void take_marked(unsigned long pfn, unsigned long nr_pages, unsigned long flags)
 {

@@ -62,9 +62,10 @@ static int ram_back_block(const struct mp_desc *desc, u64 block, int nid)
 }
 
 /* ZONE_DMA below 16 MiB, ZONE_DMA32 below 4 GiB, ZONE_NORMAL above. */
+static const u64 ends[] = { 16ULL << 20, 4ULL << 30, ~0ULL };
+
 static int ram_zones(const struct desc_range *range)
 {
-	static const u64 ends[] = { 16ULL << 20, 4ULL << 30, ~0ULL };
 	u64 at = range->start, end = range->start + range->size;
 	int i, ret;
 
@@ -83,6 +84,37 @@ static int ram_zones(const struct desc_range *range)
 		at = to;
 	}
 	return 0;
+}
+
+/*
+ * At boot a kernel zone spans all that its limits leave of the node, from the
+ * node's first RAM to its last (to ZONE_MOVABLE if that is all that follows),
+ * holes and limits included: with RAM on both sides of it DMA32 reaches to 4 GiB.
+ */
+static void ram_spans(const struct mp_desc *desc, int nid)
+{
+	u64 start = ~0ULL, kernel_end = 0, movable = ~0ULL, from, to;
+	int i;
+
+	for (i = 0; i < desc->ram.count; i++) {
+		const struct desc_range *range = &desc->ram.at[i];
+
+		if (range->nid != nid)
+			continue;
+		start = min(start, range->start);
+		if (range->movable)
+			movable = min(movable, range->start);
+		else
+			kernel_end = range->start + range->size;
+	}
+	if (kernel_end && movable != ~0ULL)
+		kernel_end = max(kernel_end, movable);
+	for (i = ZONE_DMA; i <= ZONE_NORMAL; i++) {
+		from = max(start, i ? ends[i - 1] : 0);
+		to = min(kernel_end, ends[i]);
+		if (from < to)
+			zone_span_boot(&NODE_DATA(nid)->node_zones[i], PHYS_PFN(from), PHYS_PFN(to - from));
+	}
 }
 
 static void ram_hole(u64 start, u64 end)
@@ -175,7 +207,7 @@ static void ram_masks(void)
 
 int ram_populate(const struct mp_desc *desc, u64 size)
 {
-	int i, ret;
+	int i, nid, ret;
 
 	block_size = size;
 	ret = for_each_ram_block(desc, ram_back_block);
@@ -183,6 +215,8 @@ int ram_populate(const struct mp_desc *desc, u64 size)
 		ret = ram_zones(&desc->ram.at[i]);
 	if (ret)
 		return ret;
+	for_each_online_node(nid)
+		ram_spans(desc, nid);
 	ram_reserve(desc);
 	for_each_ram_block(desc, ram_open_block);
 	ram_masks();

@@ -92,6 +92,37 @@ TEST(BOOT_1, "linux-6.1: a boot that fails is fatal")
 	CHECK_EQ(fatals(), 1);
 }
 
+static struct zone *zone_at(int nid, int zone, unsigned long start, unsigned long end)
+{
+	struct zone *found = zone_of(nid, zone);
+
+	CHECK_EQ(found->zone_start_pfn, start);
+	CHECK_EQ(found->zone_start_pfn + found->spanned_pages, end);
+	return found;
+}
+
+TEST(BOOT_4, "at boot a kernel zone spans what its limits leave of its node's memory, holes included")
+{
+	/* Node 0 on both sides of node 1 and of 4 GiB. */
+	machine_boot_text("max_phys = 64G\novercommit = yes\n"
+			  "ram 0x100000 511M node 0\nram 1G 1G node 1\nram 4G 1G node 0\nram 8G 256M node 0 movable\n");
+	zone_at(0, ZONE_DMA, PHYS_PFN(1 << 20), PHYS_PFN(16 << 20));
+	zone_at(0, ZONE_DMA32, PHYS_PFN(16 << 20), PHYS_PFN(4ULL << 30));
+	CHECK_EQ(zone_of(0, ZONE_DMA32)->present_pages, PHYS_PFN(496ULL << 20));
+	zone_at(0, ZONE_NORMAL, PHYS_PFN(4ULL << 30), PHYS_PFN(8ULL << 30));
+	zone_at(0, ZONE_MOVABLE, PHYS_PFN(8ULL << 30), PHYS_PFN((8ULL << 30) + (256 << 20)));
+	zone_at(1, ZONE_DMA32, PHYS_PFN(1ULL << 30), PHYS_PFN(2ULL << 30));
+	CHECK_EQ(zone_of(1, ZONE_DMA)->spanned_pages, 0UL);
+	CHECK_EQ(zone_of(1, ZONE_NORMAL)->spanned_pages, 0UL);
+	/* So what is added in the hole below 4 GiB goes there (POLICY-2). */
+	CHECK_EQ(add_memory(0, 3ULL << 30, 128 << 20, MHP_NONE), 0);
+	CHECK_EQ(set_state(24, "online"), 0);
+	CHECK_STR(read_block(24, "valid_zones"), "DMA32");
+	CHECK_EQ(set_state(24, "offline"), 0);
+	zone_at(0, ZONE_DMA32, PHYS_PFN(16 << 20), PHYS_PFN(4ULL << 30));
+	machine_check();
+}
+
 TEST(BOOT_2, "nodes that are online have a directory, and their blocks have links, node and zone")
 {
 	struct memory_block *mem;

@@ -46,7 +46,7 @@ TEST(POLICY_2, "the kernel zone: the lowest below Normal whose span meets the ra
 			  "ram 512M 128M node 0\n");
 	CHECK_STR(zone_for(MMOP_ONLINE_KERNEL, 0, 0), "DMA");
 	CHECK_STR(zone_for(MMOP_ONLINE_KERNEL, 0, 4), "DMA32");
-	CHECK_STR(zone_for(MMOP_ONLINE_KERNEL, 0, 3), "Normal");
+	CHECK_STR(zone_for(MMOP_ONLINE_KERNEL, 0, 3), "DMA32"); /* at boot it spans from 16 MiB on */
 	CHECK_STR(zone_for(MMOP_ONLINE_KERNEL, 0, 5), "Normal"); /* not by address, by span */
 	CHECK_STR(zone_for(MMOP_ONLINE_KERNEL, 1, 4), "Normal"); /* another node's span */
 	/* A span with a hole: inside it, that zone. */
