@@ -49,6 +49,7 @@ struct device {
 	bool offline;
 	bool registered;	/* device lock */
 	bool power_on;		/* text of power/control; no effect */
+	bool power_async;	/* text of power/async; no effect */
 	int numa_node;		/* or NUMA_NO_NODE; set by who made the device */
 	int refs;		/* atomic */
 	int nr_online_children; /* atomic; devices below that can go offline and have not */

@@ -152,9 +152,18 @@ static int cpu_subsys_online(struct device *dev)
 	int cpu = (int)dev->id, from = cpu_to_node(cpu), to = cpus.next[cpu] - 1, ret;
 
 	reason_begin("cpu online", -1);
+	/* First, for a node that was brought online stays. */
+	ret = cpu_topology_add(dev);
+	if (ret) {
+		reason_set(MP_REASON_NO_MEMORY, ret, "topology",
+			   "%s: online refused: its topology directory cannot be made (error %d)",
+			   dev_name(dev), ret);
+		goto out;
+	}
 	/* Takes mem_hotplug_lock, so it comes before cpu_hotplug_lock (CPU-4). */
 	ret = cpu_online_node_hook(to);
 	if (ret) {
+		cpu_topology_remove(dev);
 		reason_set(MP_REASON_NO_MEMORY, ret, "node device",
 			   "%s: online refused: node %d cannot be brought online (error %d)",
 			   dev_name(dev), to, ret);
@@ -187,6 +196,8 @@ static int cpu_subsys_offline(struct device *dev)
 		cpu_count_node(cpu_to_node(cpu));
 	}
 	cpus_write_unlock();
+	if (!ret)
+		cpu_topology_remove(dev);
 	record(cpu, false, ret);
 	reason_end();
 	return ret;
@@ -220,6 +231,8 @@ int cpu_register(int cpu)
 	}
 	WRITE_ONCE(cpus.device[cpu], device);
 	ret = link_both(cpu, cpu_to_node(cpu));
+	if (!ret && cpu_online(cpu))
+		ret = cpu_topology_add(&device->dev);
 	if (ret) {
 		cpu_unregister(cpu);
 		return ret;

@@ -40,4 +40,10 @@ extern int (*cpu_online_node_hook)(int nid);
 extern const struct tree_attr *const cpu_root_attrs[];
 extern const struct tree_attr *const cpu_dev_attrs[];
 
+/* ---- cpu_topology.c ---- */
+/* The topology directory of a CPU that comes online. 0 or -errno. */
+int cpu_topology_add(struct device *dev);
+/* Waits for reads of it that run; they take no lock. */
+void cpu_topology_remove(struct device *dev);
+
 #endif

@@ -105,6 +105,32 @@ static ssize_t control_store(void *owner, const struct tree_attr *attr, const ch
 	return (ssize_t)count;
 }
 
+static ssize_t async_show(void *owner, const struct tree_attr *attr, char *buf)
+{
+	const struct device *dev = owner;
+
+	return page_printf(buf, 0, "%s\n", READ_ONCE(dev->power_async) ? "enabled" : "disabled");
+}
+
+static ssize_t async_store(void *owner, const struct tree_attr *attr, const char *buf,
+			   size_t count)
+{
+	struct device *dev = owner;
+
+	if (!sysfs_streq(buf, "enabled") && !sysfs_streq(buf, "disabled"))
+		return -EINVAL;
+	WRITE_ONCE(dev->power_async, buf[0] == 'e');
+	return (ssize_t)count;
+}
+
+/* There is no run-time power management that `control` could forbid. */
+static ssize_t enabled_show(void *owner, const struct tree_attr *attr, char *buf)
+{
+	const struct device *dev = owner;
+
+	return page_printf(buf, 0, "disabled%s\n", READ_ONCE(dev->power_on) ? " & forbidden" : "");
+}
+
 static ssize_t status_show(void *owner, const struct tree_attr *attr, char *buf)
 {
 	return page_printf(buf, 0, "unsupported\n");
@@ -145,7 +171,18 @@ static const struct tree_attr suspended_attr = { .name = "power/runtime_suspende
 static const struct tree_attr delay_attr = { .name = "power/autosuspend_delay_ms", .mode = 0644,
 					     .show = no_delay_show, .store = no_delay_store };
 
-#define POWER_ATTRS &control_attr, &status_attr, &active_attr, &suspended_attr, &delay_attr
+static const struct tree_attr async_attr = { .name = "power/async", .mode = 0644,
+					     .show = async_show, .store = async_store };
+static const struct tree_attr enabled_attr = { .name = "power/runtime_enabled", .mode = 0444,
+					       .show = enabled_show };
+static const struct tree_attr kids_attr = { .name = "power/runtime_active_kids", .mode = 0444,
+					    .show = zero_show };
+static const struct tree_attr usage_attr = { .name = "power/runtime_usage", .mode = 0444,
+					     .show = zero_show };
+
+#define POWER_ATTRS                                                                                \
+	&control_attr, &status_attr, &active_attr, &suspended_attr, &delay_attr, &async_attr,      \
+		&enabled_attr, &kids_attr, &usage_attr
 
 const struct tree_attr *const device_attrs[] = { &uevent_attr, &online_attr, POWER_ATTRS, NULL };
 const struct tree_attr *const subsys_root_attrs[] = { &root_uevent_attr, POWER_ATTRS, NULL };

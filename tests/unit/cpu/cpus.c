@@ -203,6 +203,47 @@ static void look_at_locks(const char *text, size_t size, void *arg)
 		     !percpu_is_write_locked(&cpu_hotplug_lock) && !cpu_online(2);
 }
 
+static const char *topology(int cpu, const char *file)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), CPU_ROOT "/cpu%d/topology/%s", cpu, file);
+	return exists(path) ? read_file(path) : "-";
+}
+
+TEST(CPU_6, "an online CPU has a topology: a package per node, a core per CPU, of those that are online")
+{
+	machine_boot(CPUS);
+	CHECK_STR(topology(0, "package_cpus_list"), "0");
+	CHECK(!exists(CPU_ROOT "/cpu1/topology") && !exists(CPU_ROOT "/cpu2/topology"));
+	CHECK_EQ(add_cpu(1), 0);
+	CHECK_EQ(add_cpu(2), 0);
+	CHECK_STR(topology(0, "package_cpus_list"), "0-1");
+	CHECK_STR(topology(1, "core_siblings"), "3");
+	CHECK_STR(topology(1, "die_cpus"), "3");
+	CHECK_STR(topology(1, "thread_siblings_list"), "1");
+	CHECK_STR(topology(1, "core_cpus"), "2");
+	CHECK_STR(topology(1, "core_id"), "1");
+	CHECK_STR(topology(1, "physical_package_id"), "0");
+	CHECK_STR(topology(2, "physical_package_id"), "1");
+	CHECK_STR(topology(2, "package_cpus_list"), "2");
+	CHECK_STR(topology(2, "die_id"), "0");
+	CHECK_STR(topology(2, "cluster_id"), "65535");
+	/* It goes offline, and comes back on another node. */
+	CHECK_EQ(remove_cpu(2), 0);
+	CHECK(!exists(CPU_ROOT "/cpu2/topology"));
+	CHECK_EQ(mp_cpu_move(2, 0), 0);
+	CHECK_EQ(add_cpu(2), 0);
+	CHECK_STR(topology(2, "physical_package_id"), "0");
+	CHECK_STR(topology(0, "package_cpus_list"), "0-2");
+	/* One that is taken out takes its files along. */
+	CHECK_EQ(mp_cpu_eject(1), 0);
+	CHECK(!exists(CPU_ROOT "/cpu1"));
+	CHECK_EQ(mp_cpu_plug(1), 0);
+	CHECK(exists(CPU_ROOT "/cpu1") && !exists(CPU_ROOT "/cpu1/topology"));
+	machine_check();
+}
+
 TEST(CPU_4, "the node of a CPU comes online first, with its directory and event, before cpu_hotplug_lock is taken")
 {
 	machine_boot(CPUS);

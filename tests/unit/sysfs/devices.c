@@ -140,11 +140,12 @@ TEST(SYSFS_23, "online in the state it has already succeeds and does nothing")
 	CHECK_STR(text_of(ONLINE0), "1");
 }
 
-TEST(SYSFS_27, "power/ of devices and of the root has the five run-time PM files, without effect")
+TEST(SYSFS_27, "power/ of devices and of the root has the files that Linux has there, without effect")
 {
 	static const char *const dirs[] = { TOY_PATH, TOY_PATH "/toy0" };
-	static const char expected[] = "autosuspend_delay_ms control runtime_active_time "
-				       "runtime_status runtime_suspended_time";
+	static const char expected[] = "async autosuspend_delay_ms control runtime_active_kids "
+				       "runtime_active_time runtime_enabled runtime_status "
+				       "runtime_suspended_time runtime_usage";
 	char path[128];
 	int i;
 
@@ -160,6 +161,14 @@ TEST(SYSFS_27, "power/ of devices and of the root has the five run-time PM files
 		CHECK_EQ(mp_write_string(path, "on"), 0);
 		CHECK_STR(text_of(path), "on");
 		CHECK_EQ(mp_write_string(path, "off"), -EINVAL);
+		snprintf(path, sizeof(path), "%s/power/runtime_enabled", dirs[i]);
+		CHECK_STR(text_of(path), "disabled & forbidden");
+		snprintf(path, sizeof(path), "%s/power/async", dirs[i]);
+		CHECK_STR(text_of(path), "disabled");
+		CHECK_EQ(mp_write_string(path, "enabled\n"), 0);
+		CHECK_STR(text_of(path), "enabled");
+		CHECK_EQ(mp_write_string(path, "1"), -EINVAL);
+		CHECK_STR(text_of(path), "enabled");
 	}
 	CHECK_EQ(toy.calls, 0);
 }

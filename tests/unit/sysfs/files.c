@@ -244,8 +244,8 @@ TEST(tree_paths, "paths: dots, links, loops, wrong kinds")
 	CHECK_STR(target_of("/a"), "b");
 	CHECK_STR(names_in(NOTE), "error -20");
 	CHECK_STR(names_in("/sys/bus/toy/devices/toy0/power"),
-		  "autosuspend_delay_ms control runtime_active_time runtime_status "
-		  "runtime_suspended_time");
+		  "async autosuspend_delay_ms control runtime_active_kids runtime_active_time "
+		  "runtime_enabled runtime_status runtime_suspended_time runtime_usage");
 	CHECK(!tree_mkdir(tree_root, "a", NULL, NULL, &error));
 	CHECK_EQ(error, -EEXIST);
 	CHECK(!tree_mkdir(tree_root, "x/y", NULL, NULL, &error));

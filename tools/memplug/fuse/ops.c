@@ -53,6 +53,15 @@ void fill_attr(struct stat *st, const struct mp_packet_entry *entry)
 	st->st_atime = st->st_mtime = st->st_ctime = begin;
 }
 
+/* Only of devices an event tells that they have gone; of links, the injector, slots, a CPU's topology none does. */
+static bool end_is_told(const struct node *node, const struct mp_packet_entry *entry)
+{
+	const char *slash = strrchr(node->path, '/');
+
+	return entry->type != MP_ENTRY_LINK && !strncmp(node->path, DEVICES, sizeof(DEVICES) - 1) &&
+	       strcmp(slash, "/topology");
+}
+
 void fill_entry(struct fuse_entry_param *param, const struct node *node,
 		const struct mp_packet_entry *entry)
 {
@@ -60,8 +69,7 @@ void fill_entry(struct fuse_entry_param *param, const struct node *node,
 	param->ino = node_ino(node);
 	fill_attr(&param->attr, entry);
 	param->attr_timeout = KEEP_SECONDS;
-	/* Only of devices an event tells that they have gone; of links, the injector, slots none does. */
-	if (entry->type != MP_ENTRY_LINK && !strncmp(node->path, DEVICES, sizeof(DEVICES) - 1))
+	if (end_is_told(node, entry))
 		param->entry_timeout = KEEP_SECONDS;
 }
 
