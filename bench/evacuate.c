@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A block full of memory that the program has mapped goes offline: bytes moved
- * a second in one pass, idle and with one thread that writes all over the range, beside
- * memcpy() of as many bytes between two unused mappings in the same run; how
- * long that thread's writes took with and without; how long the windows were.
- * Units of 64 KiB, of 2 MiB in windows of 64 KiB, and of 2 MiB in one window.
- * Writer and mover sit on CPUs of their own. Medians of the rounds.
+ * a second, idle and under one thread that writes all over the range, in pairs
+ * with a plain migrator that copies as many bytes from one unused memory file
+ * to another, made and given back as the blocks are; and how long that
+ * thread's writes took beside either, and beside nothing. Units of 64 KiB, of
+ * 2 MiB, and of 2 MiB in one window. Writer and mover sit on CPUs of their own.
+ * GB/s of the mover's own CPU time, too: time slices of other programs are not in it.
  */
+#include "pairs.h"
+
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <linux/memory.h>
 #include <linux/memory_hotplug.h>
@@ -22,41 +27,12 @@
 #define BLOCK (128 * MIB)
 #define HOT (4096 * MIB)
 #define RANGE (120 * MIB)
-#define ROUNDS 6
+#define PIECE (64UL << 10)
 #define BUCKETS 65536 /* of 0.25 us; the last has all that took longer */
+#define ENABLED "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 
 static int stop, started; /* atomic */
 static char *range;
-
-static double now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static void sit_on(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double median(double *values, int n)
-{
-	qsort(values, (size_t)n, sizeof(*values), by_value);
-	return values[n / 2];
-}
 
 static void must(int ret, const char *what)
 {
@@ -71,45 +47,119 @@ static void must(int ret, const char *what)
 	exit(ret == -EOPNOTSUPP ? 0 : 1);
 }
 
+static void sit_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* ---- huge pages behind memory files, for as long as this runs ---- */
+
+static char enabled_before[32];
+
+static void enable(const char *how)
+{
+	int fd = open(ENABLED, O_WRONLY);
+
+	if (fd >= 0 && write(fd, how, strlen(how)) < 0)
+		printf("evacuate: %s does not take %s\n", ENABLED, how);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void enable_as_before(void)
+{
+	enable(enabled_before);
+}
+
+static void end(int signal)
+{
+	(void)signal;
+	enable_as_before();
+	_exit(1);
+}
+
+static void enable_huge_pages(void)
+{
+	char text[128] = "", *from, *to;
+	FILE *f = fopen(ENABLED, "r");
+
+	if (f && !fgets(text, sizeof(text), f))
+		text[0] = '\0';
+	if (f)
+		fclose(f);
+	from = strchr(text, '[');
+	to = from ? strchr(from, ']') : NULL;
+	if (!to)
+		return;
+	*to = '\0';
+	snprintf(enabled_before, sizeof(enabled_before), "%s", from + 1);
+	atexit(enable_as_before);
+	signal(SIGINT, end);
+	signal(SIGTERM, end);
+	enable("advise");
+}
+
 /* ---- one saturating writer ---- */
 
-static unsigned long stalls[BUCKETS];
+struct stalls {
+	unsigned long of[BUCKETS]; /* eight writes each */
+	double ns;
+};
+static struct stalls *stalls; /* atomic: where the writer counts */
 
 static void *write_all_over(void *arg)
 {
 	unsigned long i = 0;
-	double last;
+	double last, now;
 
 	sit_on(1);
 	__atomic_store_n(&started, 1, __ATOMIC_RELEASE);
-	last = now_us();
-	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+	for (last = clock_ns(CLOCK_MONOTONIC); !__atomic_load_n(&stop, __ATOMIC_RELAXED); last = now) {
+		struct stalls *to = __atomic_load_n(&stalls, __ATOMIC_RELAXED);
+		unsigned long bucket;
+
 		for (int n = 0; n < 8; n++, i++)
 			*(volatile unsigned long *)(range + (i * 4096 + i % 512 * 8) % RANGE) = i;
-		double now = now_us();
-		unsigned long bucket = (unsigned long)((now - last) * 4);
-
-		stalls[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
-		last = now;
+		now = clock_ns(CLOCK_MONOTONIC);
+		bucket = (unsigned long)((now - last) / 250);
+		to->of[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
+		to->ns += now - last;
 	}
 	return arg;
 }
 
-static double percentile(double p)
+static double percentile(const struct stalls *of, double p)
 {
 	unsigned long total = 0, sum = 0, i;
 
 	for (i = 0; i < BUCKETS; i++)
-		total += stalls[i];
+		total += of->of[i];
 	for (i = 0; i < BUCKETS - 1; i++) {
-		sum += stalls[i];
+		sum += of->of[i];
 		if ((double)sum >= (double)total * p)
 			break;
 	}
 	return (double)(i + 1) / 4;
 }
 
-/* ---- rounds ---- */
+static double writes_per_us(const struct stalls *of)
+{
+	unsigned long total = 0, i;
+
+	for (i = 0; i < BUCKETS; i++)
+		total += of->of[i];
+	return of->ns ? (double)total * 8e3 / of->ns : 0;
+}
+
+/* ---- the mover and its peer ---- */
+
+struct speed {
+	double wall, cpu; /* GB/s */
+};
 
 static void state(int block, const char *text)
 {
@@ -119,53 +169,136 @@ static void state(int block, const char *text)
 	must(mp_write_string(path, text), text);
 }
 
-static unsigned long moved_bytes(void)
+static struct speed speed_since(double wall, double cpu)
 {
-	struct mp_map_stats stats;
-
-	must(mp_get_map_stats(&stats), "statistics");
-	return stats.bytes_moved;
+	return (struct speed){ (double)RANGE / (clock_ns(CLOCK_MONOTONIC) - wall),
+			       (double)RANGE / (clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu) };
 }
 
-/* GB/s of taking the full block away; it comes back at once. Blocks 0 and 1 in turn. */
-static double evacuate(int round)
+/* Blocks 0 and 1 in turn; what left comes back at once. */
+static struct speed evacuate(void)
 {
-	unsigned long before = moved_bytes();
-	double since = now_us(), us;
+	static int round;
+	double wall = clock_ns(CLOCK_MONOTONIC), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	struct speed speed;
 
 	state(round % 2, "offline");
-	us = now_us() - since;
+	speed = speed_since(wall, cpu);
 	state(round % 2, "online_movable");
-	return (double)(moved_bytes() - before) / us / 1e3;
+	round++;
+	return speed;
 }
 
-static double copy_speed(void)
-{
-	char *from = aligned_alloc(2 * MIB, 2 * RANGE), *to = from + RANGE;
-	double values[ROUNDS], since;
+static char *peer_map[2];
+static int peer_fd[2];
 
-	memset(from, 1, 2 * RANGE);
-	for (int i = 0; i < ROUNDS; i++) {
-		since = now_us();
-		for (unsigned long at = 0; at < RANGE; at += 64 << 10)
-			memcpy(to + at, from + at, 64 << 10);
-		values[i] = (double)RANGE / (now_us() - since) / 1e3;
+static void peer_prepare(void)
+{
+	for (int i = 0; i < 2; i++) {
+		char *room = mmap(NULL, BLOCK + 2 * MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+		peer_fd[i] = memfd_create("peer", 0);
+		must(ftruncate(peer_fd[i], BLOCK), "ftruncate");
+		room = (char *)(((unsigned long)room + 2 * MIB - 1) & ~(2 * MIB - 1));
+		peer_map[i] = mmap(room, BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, peer_fd[i], 0);
+		madvise(peer_map[i], BLOCK, MADV_HUGEPAGE);
 	}
-	free(from);
-	return median(values, ROUNDS);
+	memset(peer_map[0], 1, RANGE);
+}
+
+/* The same work without anybody to care for: fill with pages, copy, give back. */
+static struct speed copy_unused(void)
+{
+	static int round;
+	double wall = clock_ns(CLOCK_MONOTONIC), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	char *from = peer_map[round % 2], *to = peer_map[!(round % 2)];
+	struct speed speed;
+
+	for (unsigned long at = 0; at < RANGE; at += PIECE)
+		memcpy(to + at, from + at, PIECE);
+	must(fallocate(peer_fd[round % 2], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, BLOCK), "fallocate");
+	speed = speed_since(wall, cpu);
+	round++;
+	return speed;
+}
+
+/* ---- pairs ---- */
+
+struct figures {
+	double ours[PAIRS], ours_cpu[PAIRS], peer[PAIRS], ratio[PAIRS], ratio_cpu[PAIRS];
+};
+
+static double median(double *values)
+{
+	qsort(values, PAIRS, sizeof(*values), pairs_by_value);
+	return values[PAIRS / 2];
+}
+
+static void pairs(struct figures *figures, struct stalls *moving, struct stalls *copying,
+		  struct stalls *still)
+{
+	evacuate();
+	copy_unused();
+	for (int i = 0; i < PAIRS; i++) {
+		struct speed ours = { 0 }, peer = { 0 };
+
+		for (int j = 0; j < 2; j++) {
+			bool we = i % 2 == j;
+
+			__atomic_store_n(&stalls, we ? moving : copying, __ATOMIC_RELAXED);
+			if (we)
+				ours = evacuate();
+			else
+				peer = copy_unused();
+			__atomic_store_n(&stalls, still, __ATOMIC_RELAXED);
+			usleep(5000);
+		}
+		figures->ours[i] = ours.wall;
+		figures->ours_cpu[i] = ours.cpu;
+		figures->peer[i] = peer.wall;
+		figures->ratio[i] = ours.wall / peer.wall;
+		figures->ratio_cpu[i] = ours.cpu / peer.cpu;
+	}
+}
+
+static void target(const char *what, double value, double target, bool at_least)
+{
+	bool met = at_least ? value >= target : value <= target;
+
+	printf("    target %s: %.2f, %s %.1f: %s\n", what, value, at_least ? "at least" : "at most", target,
+	       met ? "met" : "not met");
+}
+
+static double report(const char *what, struct figures *f)
+{
+	double ours = median(f->ours), cpu = median(f->ours_cpu), peer = median(f->peer);
+
+	median(f->ratio);
+	median(f->ratio_cpu);
+	printf("  %-5s %6.2f GB/s (%.2f of its CPU time), copying %6.2f; ratio %.2f (%.2f to %.2f), by CPU time %.2f\n",
+	       what, ours, cpu, peer, f->ratio[PAIRS / 2], f->ratio[PAIRS / 2 - SPREAD],
+	       f->ratio[PAIRS / 2 + SPREAD], f->ratio_cpu[PAIRS / 2]);
+	return ours;
+}
+
+static void report_stalls(const char *what, const struct stalls *s)
+{
+	printf("  writes %-8s p50 %8.1f us  p99 %8.1f  p99.9 %8.1f  p99.99 %8.1f  p99.999 %8.1f; %.1f a us\n", what,
+	       percentile(s, 0.5), percentile(s, 0.99), percentile(s, 0.999), percentile(s, 0.9999),
+	       percentile(s, 0.99999), writes_per_us(s));
 }
 
 static void map_range(const char *how)
 {
 	void *at = NULL;
 
-	if (!strcmp(how, "64 KiB")) {
+	if (!strncmp(how, "64 KiB", 6)) {
 		/* No address for 2 MiB: each piece for itself, side by side. */
 		char *room = aligned_alloc(2 * MIB, RANGE);
 
-		for (unsigned long i = 0; i < RANGE; i += 64 << 10) {
+		for (unsigned long i = 0; i < RANGE; i += PIECE) {
 			at = room + i;
-			must(mp_map(&at, 64 << 10, 1, MP_MAP_FIXED | MP_MAP_THISNODE), "map");
+			must(mp_map(&at, PIECE, 1, MP_MAP_FIXED | MP_MAP_THISNODE), "map");
 		}
 		range = room;
 	} else {
@@ -177,33 +310,36 @@ static void map_range(const char *how)
 
 static void measure(const char *how)
 {
-	double idle[ROUNDS], load[ROUNDS], quiet[2], busy[2];
-	struct timespec pause = { .tv_nsec = 300000000 };
+	static struct stalls moving, copying, still;
+	struct figures figures;
+	double idle, load;
 	pthread_t writer;
-	int i;
 
 	map_range(how);
-	for (i = 0; i < ROUNDS; i++)
-		idle[i] = evacuate(i);
+	printf("%s:\n", how);
+	pairs(&figures, NULL, NULL, NULL);
+	idle = report("idle", &figures);
+	stalls = &still;
 	__atomic_store_n(&stop, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&started, 0, __ATOMIC_RELAXED);
 	pthread_create(&writer, NULL, write_all_over, NULL);
 	while (!__atomic_load_n(&started, __ATOMIC_ACQUIRE))
 		sched_yield();
-	memset(stalls, 0, sizeof(stalls));
-	nanosleep(&pause, NULL);
-	quiet[0] = percentile(0.999);
-	quiet[1] = percentile(0.9999);
-	memset(stalls, 0, sizeof(stalls));
-	for (i = 0; i < ROUNDS; i++)
-		load[i] = evacuate(i);
-	busy[0] = percentile(0.999);
-	busy[1] = percentile(0.9999);
+	usleep(50000);
+	pairs(&figures, &moving, &copying, &still);
 	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	pthread_join(writer, NULL);
-	printf("  %-28s %8.2f %8.2f %10.1f %10.1f %10.1f %10.1f\n", how, median(idle, ROUNDS),
-	       median(load, ROUNDS), quiet[0], busy[0], quiet[1], busy[1]);
+	load = report("load", &figures);
+	report_stalls("moving", &moving);
+	report_stalls("copying", &copying);
+	report_stalls("still", &still);
+	target("GB/s idle", idle, 4, true);
+	target("GB/s under the writer", load, 1, true);
+	target("p99.99 us of writes", percentile(&moving, 0.9999), 200, false);
 	must(mp_unmap(range, RANGE), "unmap");
+	memset(&moving, 0, sizeof(moving));
+	memset(&copying, 0, sizeof(copying));
+	memset(&still, 0, sizeof(still));
 }
 
 int main(void)
@@ -211,6 +347,7 @@ int main(void)
 	struct mp_desc *desc = mp_desc_new();
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	enable_huge_pages();
 	mp_desc_parse(desc, "node 0\nnode 1\ncpu 0 node 0\nram 1M 127M node 0\novercommit = yes\n"
 			    "memhp_default_state = online_movable\n", "evacuate");
 	must(mp_boot(desc), "boot");
@@ -218,13 +355,11 @@ int main(void)
 	must(add_memory(1, HOT, 2 * BLOCK, MHP_NONE), "add");
 	must(mp_map_prepare(), "prepare");
 	sit_on(0);
-	printf("evacuate: 120 MiB mapped, %s; memcpy() in pieces of 64 KiB %.2f GB/s\n",
-	       mp_map_mechanism(), copy_speed());
-	printf("  %-28s %8s %8s %21s %21s\n", "", "GB/s", "GB/s", "writes p99.9 us", "writes p99.99 us");
-	printf("  %-28s %8s %8s %10s %10s %10s %10s\n", "units", "idle", "load", "still", "moving",
-	       "still", "moving");
-	measure("64 KiB");
-	measure("2 MiB, windows of 64 KiB");
+	peer_prepare();
+	printf("evacuate: 120 MiB of a block of 128 MiB mapped, %s; %d pairs with a migrator between unused files\n",
+	       mp_map_mechanism(), PAIRS);
+	measure("64 KiB units");
+	measure("2 MiB units");
 	measure("whole 2 MiB");
 	return 0;
 }

@@ -29,7 +29,7 @@ static int pairs_by_value(const void *a, const void *b)
 }
 
 /* Both return nanoseconds for one operation. Prints a line; returns the median ratio. */
-static double pairs_compare(const char *what, const char *peer_name, double (*ours)(const void *),
+static inline double pairs_compare(const char *what, const char *peer_name, double (*ours)(const void *),
 			    const void *our_arg, double (*peer)(const void *), const void *peer_arg)
 {
 	double ratio[PAIRS], a[PAIRS], b[PAIRS];
