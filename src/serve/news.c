@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * News for watchers: the ring tells that it has a new record, uevents are kept
- * as text, the last UEVENTS of them. news.lock guards those, news.gate the
+ * as text, the last megabyte of them. news.lock guards those, news.gate the
  * descriptor while somebody writes to it; nobody waits for a watcher.
  */
 #include <linux/errno.h>
@@ -12,19 +12,23 @@
 #include "serve/serve_internal.h"
 #include "sync/futex.h"
 
-#define UEVENTS 128u
+#define UEVENTS 8192u	      /* of about 130 bytes each: */
+#define UEVENT_BYTES (1u << 20)
 
 static struct {
 	struct mutex lock;
 	u32 gate;
 	int eventfd; /* -1: closed */
 	u32 armed;   /* atomic: the I/O thread sleeps, and wants to know of the next news */
-	u64 next;	   /* number of the next uevent; the first is 1 */
+	/* Numbers of the oldest uevent that is kept and of the next one; the first is 1. */
+	u64 oldest, next;
+	u64 end; /* of the text of the last one, counted from the first byte of all */
 	struct {
+		u64 at;
 		size_t size;
-		char text[NEWS_TEXT];
 	} kept[UEVENTS];
-} news = { .lock = __MUTEX_INITIALIZER(news), .eventfd = -1, .next = 1 };
+	char text[UEVENT_BYTES];
+} news = { .lock = __MUTEX_INITIALIZER(news), .eventfd = -1, .oldest = 1, .next = 1 };
 
 /*
  * Both sides exchange `armed`: whoever comes second sees what the first one did
@@ -50,13 +54,28 @@ static void set_eventfd(int eventfd)
 	futex_unlock(&news.gate);
 }
 
+/* Lock held. Each text is in one piece; the oldest ones give way. */
+static void keep(const char *text, size_t size)
+{
+	u64 at = news.end;
+
+	if (at % UEVENT_BYTES + size > UEVENT_BYTES)
+		at += UEVENT_BYTES - at % UEVENT_BYTES;
+	news.end = at + size;
+	while (news.oldest < news.next && (news.next - news.oldest == UEVENTS ||
+					   news.end - news.kept[news.oldest % UEVENTS].at > UEVENT_BYTES))
+		news.oldest++;
+	news.kept[news.next % UEVENTS].at = at;
+	news.kept[news.next % UEVENTS].size = size;
+	memcpy(news.text + at % UEVENT_BYTES, text, size);
+	news.next++;
+}
+
 static void on_uevent(const char *text, size_t size, void *arg)
 {
 	(void)arg;
 	mutex_lock(&news.lock);
-	news.kept[news.next % UEVENTS].size = size < NEWS_TEXT ? size : NEWS_TEXT;
-	memcpy(news.kept[news.next % UEVENTS].text, text, size < NEWS_TEXT ? size : NEWS_TEXT);
-	news.next++;
+	keep(text, size < NEWS_TEXT ? size : NEWS_TEXT);
 	mutex_unlock(&news.lock);
 	wake();
 }
@@ -111,12 +130,12 @@ int news_uevent(u64 *number, char *text, size_t *size)
 	int there;
 
 	mutex_lock(&news.lock);
-	if (*number + UEVENTS < news.next)
-		*number = news.next - UEVENTS;
+	if (*number < news.oldest)
+		*number = news.oldest;
 	there = *number < news.next;
 	if (there) {
 		*size = news.kept[*number % UEVENTS].size;
-		memcpy(text, news.kept[*number % UEVENTS].text, *size);
+		memcpy(text, news.text + news.kept[*number % UEVENTS].at % UEVENT_BYTES, *size);
 	}
 	mutex_unlock(&news.lock);
 	return there;

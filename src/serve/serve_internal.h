@@ -10,6 +10,54 @@
 #define MAX_CLIENTS 32
 #define MAX_PATH 512
 
+struct client {
+	int fd; /* -1: free */
+	/* watch.c: what it wants to hear, and where it has come to */
+	u32 watch, watch_id;
+	bool full; /* it takes no more for now */
+	u64 lost;
+	u64 ring, uevent;
+	/* look.c: the file whose text it reads in pieces; they are of one moment */
+	struct mp_file *file;
+	char file_path[MAX_PATH];
+	s64 file_next;
+};
+
+/* ---- clients.c: packets in and out; the I/O thread's, like the two below ---- */
+
+extern struct client clients[MAX_CLIENTS];
+/* An answer's payload is written here, behind a header that client_answer() fills in. */
+extern char packet_out[MP_PACKET_MAX];
+#define PAYLOAD (MP_PACKET_MAX - sizeof(struct mp_packet))
+
+/* False: nobody can be taken now, as long as the process is short of descriptors or memory. */
+bool client_accept(int listener);
+/* What poll() says of it. */
+void client_serve(struct client *client, short events);
+void client_close(struct client *client);
+/* `size` bytes of payload. A client that does not take answers is closed. */
+void client_answer(struct client *client, const struct mp_packet *request, s64 value,
+		   unsigned int flags, size_t size);
+/* The answers that the workers have ready. */
+void clients_deliver(void);
+
+/* ---- look.c: what is answered at once ---- */
+
+void look_list(struct client *client, const struct mp_packet *request, const char *path);
+void look_stat(struct client *client, const struct mp_packet *request, const char *path);
+void look_read(struct client *client, const struct mp_packet *request, const char *path, u64 object);
+/* The text is there already, of the file that this client reads. */
+bool look_goes_on(const struct client *client, const struct mp_packet *request, const char *path);
+void look_close(struct client *client);
+
+/* ---- watch.c: news for clients ---- */
+
+void watch_begin(struct client *client, const struct mp_packet *request);
+/* To be called before looking for news. */
+void watch_any(void);
+/* All news that it takes. */
+void watch_tell(struct client *client);
+
 /* ---- requests.c: what may wait, a fixed number of it ---- */
 
 struct reply {

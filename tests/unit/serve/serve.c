@@ -303,7 +303,7 @@ TEST(serve_slow_watcher, "a watcher that does not read holds nobody up, and is t
 	fd = client();
 	other = client();
 	ask(fd, 1, MP_PACKET_WATCH, MP_WATCH_EVENTS | MP_WATCH_UEVENTS, NULL, NULL);
-	for (i = 0; i < 600; i++) {
+	for (i = 0; i < 1500; i++) {
 		CHECK_EQ(set_state(32, "online_movable"), 0);
 		CHECK_EQ(set_state(32, "offline"), 0);
 	}
@@ -322,6 +322,38 @@ TEST(serve_slow_watcher, "a watcher that does not read holds nobody up, and is t
 		CHECK_EQ(set_state(32, "offline"), 0);
 	}
 	CHECK_GT(heard, 0);
+	machine_check();
+}
+
+TEST(serve_burst, "a watcher that is busy elsewhere misses no uevent of 1 000 blocks that are added and go again")
+{
+	const int blocks = 1000;
+	struct mp_packet head;
+	int fd, other, added = 0, removed = 0;
+
+	machine_boot_text("max_phys = 256G\n" "overcommit = yes\n" "node 0\n" "node 1\n" "cpu 0 node 0\n"
+			  "ram 0 384M node 0\n");
+	serve(0);
+	fd = client();
+	other = client();
+	ask(fd, 1, MP_PACKET_WATCH, MP_WATCH_UEVENTS, NULL, NULL);
+	CHECK_EQ(reply(fd, 1, &got), 0);
+	add_blocks(1, 32, blocks);
+	/* Answered, and so the I/O thread has met a watcher that takes no more. */
+	CHECK_GT(call(other, MP_PACKET_READ, 0, STATE, NULL), 0);
+	CHECK_EQ(remove_blocks(32, blocks), 0);
+	while (removed < blocks) {
+		CHECK(receive(fd, &got));
+		head = got.head;
+		CHECK_EQ(head.flags, MP_PACKET_NEWS);
+		/* In order: each block once. */
+		if (!strncmp(got.data, "add@/devices/system/memory/memory", 33))
+			CHECK_EQ(atoi(got.data + 33), 32 + added++);
+		if (!strncmp(got.data, "remove@/devices/system/memory/memory", 36))
+			CHECK_EQ(atoi(got.data + 36), 32 + removed++);
+	}
+	CHECK_EQ(added, blocks);
+	CHECK_EQ(mp_serve_stop(), 0);
 	machine_check();
 }
 
