@@ -39,6 +39,7 @@ enum mp_packet_op {
 	MP_PACKET_WRITE,  /* path, NUL, bytes; value: id or 0. Reply: value: bytes taken */
 	MP_PACKET_WATCH,  /* value: MP_WATCH_ bits. Reply, then news under the same id */
 	MP_PACKET_CANCEL, /* value: id of a request of this connection */
+	MP_PACKET_CHANGES, /* Reply: with a descriptor (SCM_RIGHTS) of a page to map: struct mp_changes */
 };
 
 /* What comes before the payload; this machine's byte order. In a reply: value below 0 is -errno. */
@@ -53,6 +54,8 @@ struct mp_packet {
 #define MP_PACKET_LOST 4  /* value news were dropped, since this client was slow */
 #define MP_PACKET_RUNNING 8 /* of CANCEL: only an operation that runs, no waiting for it */
 
+#define MP_PACKET_TEXTS 16 /* of LIST: behind each entry the text of a steady file */
+
 #define MP_WATCH_EVENTS 1  /* struct mp_ring_record of any type but those below */
 #define MP_WATCH_UEVENTS 2 /* the text of a uevent */
 #define MP_WATCH_REASONS 4 /* struct mp_ring_record of MP_RING_REFUSAL */
@@ -60,10 +63,25 @@ struct mp_packet {
 /* An entry of LIST and STAT, 16 bytes, then its name and its link's target, each with a NUL. */
 struct mp_packet_entry {
 	uint8_t type; /* enum mp_entry_type */
-	uint8_t waits; /* 1: reading it may wait for an operation */
+	uint8_t how; /* MP_ENTRY_WAITS, MP_ENTRY_STEADY */
 	uint16_t mode;
 	uint32_t size;
 	uint64_t id; /* struct mp_entry */
+};
+
+#define MP_ENTRY_WAITS 1  /* reading it may wait for an operation */
+#define MP_ENTRY_STEADY 2 /* its text changes only where struct mp_changes counts */
+/* In a LIST with TEXTS: 4 bytes behind the target, the size of the text that follows, or this. */
+#define MP_NO_TEXT 0xffffffffu
+
+/*
+ * A page to be mapped for reading. `begun` counts before each change of what
+ * steady files show or of which files there are, `ended` behind it. Load `ended`, then
+ * `begun`, each with acquire. When both are alike, and the same before a text was asked for and now,
+ * nothing has changed between: the text is what a read would give now.
+ */
+struct mp_changes {
+	uint64_t begun, ended;
 };
 
 #ifdef __cplusplus

@@ -52,6 +52,7 @@ struct mp_entry {
 	enum mp_entry_type type;
 	unsigned int mode; /* permission bits */
 	bool waits;	   /* a file: reading it may wait for an operation that runs */
+	bool steady;	   /* a file: its text changes only where struct mp_changes counts */
 	size_t size;	   /* 4096 for attributes, 0 otherwise */
 	uint64_t id;	   /* of this object: one that is made again has another; 0: the root */
 	char target[128];  /* of a link, relative */

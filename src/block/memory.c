@@ -13,6 +13,7 @@
 #include "os/os.h"
 #include "page/page.h"
 #include "report/report.h"
+#include "sync/changes.h"
 
 static struct {
 	u64 size;
@@ -78,7 +79,9 @@ static void set_state(struct memory_block *mem, unsigned long state)
 {
 	unsigned long old = mem->state;
 
+	changes_begin();
 	WRITE_ONCE(mem->state, state);
+	changes_end();
 	ring_record(MP_RING_STATE, (s64)memory_block_id(mem), (s64)old, (s64)state,
 		    dev_name(&mem->dev));
 }
@@ -293,7 +296,9 @@ static int block_create(unsigned long id, unsigned long state, int nid, struct z
 		return ret;
 	}
 	if (group) {
+		changes_begin();
 		WRITE_ONCE(mem->group, group);
+		changes_end();
 		list_add_tail(&mem->group_next, &group->memory_blocks);
 	}
 	__atomic_fetch_add(&blocks.count, 1, __ATOMIC_RELAXED);
@@ -308,7 +313,9 @@ static void block_destroy(struct memory_block *mem)
 	block_table_remove(memory_block_id(mem));
 	if (mem->group) {
 		list_del_init(&mem->group_next);
+		changes_begin();
 		WRITE_ONCE(mem->group, NULL);
+		changes_end();
 	}
 	__atomic_fetch_sub(&blocks.count, 1, __ATOMIC_RELAXED);
 	if (mem->state == MEM_ONLINE)

@@ -9,6 +9,7 @@
 #include "hotplug/hotplug.h"
 #include "page/page.h"
 #include "report/report.h"
+#include "sync/changes.h"
 
 bool probe_file_exists;
 int (*memory_probe_hook)(u64 address);
@@ -152,7 +153,9 @@ static ssize_t auto_online_store(void *owner, const struct tree_attr *attr, cons
 
 	if (type < 0)
 		return -EINVAL;
+	changes_begin();
 	WRITE_ONCE(mhp_default_online_type, type);
+	changes_end();
 	return (ssize_t)count;
 }
 
@@ -205,14 +208,14 @@ static bool probe_visible(void *owner, const struct tree_attr *attr)
 
 #define ATTR_RO(file, mode_)                                                                       \
 	static const struct tree_attr file##_attr = { .name = #file, .mode = mode_,                \
-						      .show = file##_show }
+						      .steady = true, .show = file##_show }
 
 ATTR_RO(phys_index, 0444);
 ATTR_RO(removable, 0444);
 ATTR_RO(phys_device, 0444);
 ATTR_RO(valid_zones, 0444);
 static const struct tree_attr state_attr = {
-	.name = "state", .mode = 0644, .show = state_show, .store = state_store
+	.name = "state", .mode = 0644, .steady = true, .show = state_show, .store = state_store
 };
 
 const struct tree_attr *const memory_block_attrs[] = {
@@ -220,10 +223,10 @@ const struct tree_attr *const memory_block_attrs[] = {
 };
 
 static const struct tree_attr block_size_attr = {
-	.name = "block_size_bytes", .mode = 0444, .show = block_size_show
+	.name = "block_size_bytes", .mode = 0444, .steady = true, .show = block_size_show
 };
 static const struct tree_attr auto_online_attr = {
-	.name = "auto_online_blocks", .mode = 0644, .show = auto_online_show,
+	.name = "auto_online_blocks", .mode = 0644, .steady = true, .show = auto_online_show,
 	.store = auto_online_store
 };
 static const struct tree_attr probe_attr = {

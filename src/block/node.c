@@ -12,6 +12,7 @@
 #include "os/os.h"
 #include "page/page.h"
 #include "report/report.h"
+#include "sync/changes.h"
 
 static struct {
 	struct node *device[MAX_NUMNODES];
@@ -76,7 +77,9 @@ int link_memory_block(struct memory_block *mem, int nid)
 	char target[64], name[24];
 	int ret;
 
+	changes_begin();
 	WRITE_ONCE(mem->nid, nid);
+	changes_end();
 	if (!node)
 		return -ENODEV;
 	snprintf(target, sizeof(target), "../../memory/%s", dev_name(&mem->dev));

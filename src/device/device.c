@@ -13,6 +13,7 @@
 #include "device/device_internal.h"
 #include "device/uevent.h"
 #include "report/report.h"
+#include "sync/changes.h"
 #include "sync/lockorder.h"
 
 /* ---- lock and references ---- */
@@ -202,10 +203,12 @@ void device_unregister(struct device *dev)
 	list_del_init(&dev->bus_node);
 	mutex_unlock(&bus->lock);
 	devres_release_all(dev);
-	/* At `remove` only the empty directory is left (UEVENT-8). */
+	/* At `remove` only the empty directory is left (UEVENT-8); nobody keeps what he finds then. */
 	tree_empty(dev->dir);
+	changes_begin();
 	send_uevent(dev, "remove");
 	tree_rmdir(dev->dir);
+	changes_end();
 	dev->dir = NULL;
 	put_device(dev->parent);
 	dev->parent = NULL;

@@ -91,6 +91,22 @@ bool tree_read_waits(const char *path)
 	return waits;
 }
 
+ssize_t tree_read_steady(const char *path, u64 id, char *page)
+{
+	const struct tree_attr *attr;
+	struct tree_active active;
+	ssize_t len = -EAGAIN;
+	int error = enter_file(path, id, READABLE, &active, &attr);
+	char *heap;
+
+	if (error)
+		return error;
+	if (attr->steady)
+		len = show(active.dir, attr, page, &heap);
+	tree_leave(&active);
+	return len;
+}
+
 /* mp_cancel() ends the waiting for device_hotplug_lock, too (MAP-2); from here on it knows the thread. */
 static bool cancelled(void)
 {

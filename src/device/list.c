@@ -34,6 +34,7 @@ static void fill(struct mp_entry *entry, const struct item *item)
 		entry->type = MP_ENTRY_FILE;
 		entry->mode = item->attr->mode;
 		entry->waits = item->attr->waits;
+		entry->steady = item->attr->steady;
 		entry->size = MP_ATTR_SIZE;
 	} else {
 		entry->type = MP_ENTRY_DIR;

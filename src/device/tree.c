@@ -10,6 +10,7 @@
 #include <linux/mutex.h>
 #include "device/tree_internal.h"
 #include "os/os.h"
+#include "sync/changes.h"
 #include "sync/thread.h"
 
 #define FIRST_BUCKETS 256
@@ -37,6 +38,19 @@ void tree_lock(void)
 void tree_unlock(void)
 {
 	mutex_unlock(&tree.lock);
+}
+
+/* The lock, to change the shape. */
+static void tree_change_begin(void)
+{
+	tree_lock();
+	changes_begin();
+}
+
+static void tree_change_end(void)
+{
+	changes_end();
+	tree_unlock();
 }
 
 u32 tree_generation(void)
@@ -274,9 +288,9 @@ struct mp_dir *tree_mkdir(struct mp_dir *parent, const char *name,
 	dir = new_dir(name, attrs, owner);
 	if (!dir)
 		return NULL;
-	tree_lock();
+	tree_change_begin();
 	*error = insert(parent, &dir->node);
-	tree_unlock();
+	tree_change_end();
 	if (!*error)
 		return dir;
 	os_free(dir);
@@ -334,9 +348,9 @@ int tree_link(struct mp_dir *parent, const char *name, const char *target)
 	node->target = strcpy((char *)(node + 1) + len + 1, target);
 	node->refs = 1;
 	INIT_LIST_HEAD(&node->sibling);
-	tree_lock();
+	tree_change_begin();
 	error = insert(parent, node);
-	tree_unlock();
+	tree_change_end();
 	if (error)
 		os_free(node);
 	return error;
@@ -346,13 +360,13 @@ void tree_unlink(struct mp_dir *parent, const char *name)
 {
 	struct tree_node *node;
 
-	tree_lock();
+	tree_change_begin();
 	node = tree_child(parent, name, strlen(name));
 	if (node && node->target)
 		detach(node);
 	else
 		node = NULL;
-	tree_unlock();
+	tree_change_end();
 	if (node)
 		tree_put(node);
 }
@@ -378,7 +392,7 @@ static void remove_tree(struct mp_dir *dir, bool itself)
 	struct tree_node *node, *next;
 	LIST_HEAD(removed);
 
-	tree_lock();
+	tree_change_begin();
 	remove_below(dir, &removed);
 	/* The list grows at its end while it is walked: breadth first through all below. */
 	list_for_each_entry(node, &removed, sibling)
@@ -388,7 +402,7 @@ static void remove_tree(struct mp_dir *dir, bool itself)
 		detach(&dir->node);
 	if (dir == tree_root && itself)
 		tree_root = NULL;
-	tree_unlock();
+	tree_change_end();
 
 	wait_idle(dir);
 	list_for_each_entry_safe(node, next, &removed, sibling) {

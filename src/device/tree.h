@@ -35,6 +35,8 @@ struct tree_attr {
 	/* For files larger than a page (/proc), instead of show: *text from os_alloc, its length. */
 	ssize_t (*show_long)(void *owner, const struct tree_attr *attr, char **text);
 	bool waits; /* show may wait for an operation that runs */
+	/* What show writes changes only between changes_begin() and changes_end() (sync/changes.h). */
+	bool steady;
 	bool (*busy)(void *owner); /* with waits: it would wait now; may be NULL */
 	long data;  /* for the functions */
 	/* NULL: always. Called with the tree locked: looks, and touches nothing of the tree. */
@@ -43,6 +45,16 @@ struct tree_attr {
 };
 
 extern struct mp_dir *tree_root; /* "/"; lives from tree_init() to tree_exit() */
+
+/*
+ * The page that counts changes of what steady files show and of the tree's
+ * shape. Made inside mem_hotplug_begin() before there is a machine; 0 or -errno.
+ * Its descriptor, or -1 without one.
+ */
+int tree_changes_share(void);
+int tree_changes_fd(void);
+/* Text of a steady file, one page, at a path; `id` as below. Its length; -EAGAIN: it is not steady. */
+ssize_t tree_read_steady(const char *path, u64 id, char *page);
 
 /* Reading this file may wait for an operation; false also for what is no file. */
 bool tree_read_waits(const char *path);

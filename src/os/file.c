@@ -112,6 +112,11 @@ int os_seal_write(int fd)
 	return fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) ? -errno : 0;
 }
 
+int os_seal_future(int fd)
+{
+	return fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) ? -errno : 0;
+}
+
 int os_truncate(int fd, uint64_t size)
 {
 	return ftruncate(fd, (off_t)size) ? -errno : 0;

@@ -53,6 +53,7 @@ int os_dup_from(int fd, int lowest);		/* close-on-exec copy numbered >= lowest *
 int os_dup(int fd);				/* close-on-exec copy for the program: not os_owns() */
 int os_close(int fd);
 int os_seal_write(int fd);			/* -EBUSY: somebody has it mapped for writing */
+int os_seal_future(int fd);			/* nobody may map it for writing from now on, nor write to it */
 bool os_owns(int fd);				/* open, and made by os_dup_from(); no system call */
 int os_next_owned(int fd);			/* the lowest of those from fd on, or -1 */
 int os_truncate(int fd, uint64_t size);
@@ -82,6 +83,7 @@ int os_peer(int fd, int *pid, unsigned int *uid);
 unsigned int os_uid(void);			/* effective */
 ssize_t os_receive(int fd, void *buf, size_t size); /* 0: it went; longer than size: cut; -EAGAIN */
 ssize_t os_send(int fd, const void *buf, size_t size); /* no SIGPIPE; -EAGAIN */
+ssize_t os_send_fd(int fd, const void *buf, size_t size, int passed); /* the same, with a descriptor */
 int os_eventfd(void);				/* never blocks */
 void os_eventfd_clear(int fd);
 int os_poll(struct pollfd *fds, unsigned int count, int timeout_ms); /* -1: for ever */

@@ -100,6 +100,26 @@ ssize_t os_send(int fd, const void *buf, size_t size)
 	return n < 0 ? -errno : n;
 }
 
+ssize_t os_send_fd(int fd, const void *buf, size_t size, int passed)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec data = { (void *)buf, size };
+	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = control.room,
+				  .msg_controllen = sizeof(control.room) };
+	ssize_t n;
+
+	memset(&control, 0, sizeof(control));
+	control.head.cmsg_level = SOL_SOCKET;
+	control.head.cmsg_type = SCM_RIGHTS;
+	control.head.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.head), &passed, sizeof(passed));
+	n = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return n < 0 ? -errno : n;
+}
+
 int os_eventfd(void)
 {
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

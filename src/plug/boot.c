@@ -263,7 +263,7 @@ static int boot_steps(const struct mp_desc *desc, enum boot_level *level)
 
 	settings(desc);
 	nodes_prepare(desc);
-	ret = tree_init();
+	ret = tree_changes_share() ?: tree_init();
 	if (ret)
 		return ret;
 	*level = TREE;

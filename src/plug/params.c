@@ -11,6 +11,7 @@
 #include "device/uevent.h"
 #include "hotplug/hotplug.h"
 #include "plug/plug_files.h"
+#include "sync/changes.h"
 
 static struct {
 	struct mutex lock;
@@ -36,7 +37,9 @@ static ssize_t online_policy_store(void *owner, const struct tree_attr *attr, co
 		if (!sysfs_streq(buf, policies[i]))
 			continue;
 		mutex_lock(&params.lock);
+		changes_begin();
 		WRITE_ONCE(online_policy, i);
+		changes_end();
 		mutex_unlock(&params.lock);
 		return (ssize_t)count;
 	}
@@ -57,7 +60,9 @@ static ssize_t ratio_store(void *owner, const struct tree_attr *attr, const char
 	if (error)
 		return error;
 	mutex_lock(&params.lock);
+	changes_begin();
 	WRITE_ONCE(auto_movable_ratio, ratio);
+	changes_end();
 	mutex_unlock(&params.lock);
 	return (ssize_t)count;
 }
@@ -81,7 +86,9 @@ static ssize_t numa_aware_store(void *owner, const struct tree_attr *attr, const
 	if (error)
 		return error;
 	mutex_lock(&params.lock);
+	changes_begin();
 	WRITE_ONCE(auto_movable_numa_aware, aware);
+	changes_end();
 	mutex_unlock(&params.lock);
 	return (ssize_t)count;
 }

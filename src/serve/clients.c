@@ -37,6 +37,18 @@ void client_answer(struct client *client, const struct mp_packet *request, s64 v
 		client_close(client);
 }
 
+/* The page that counts changes goes with the answer. */
+static void answer_changes(struct client *client, const struct mp_packet *request)
+{
+	struct mp_packet packet = { .id = request->id, .op = request->op };
+	int fd = tree_changes_fd();
+
+	if (fd < 0)
+		client_answer(client, request, -ENXIO, 0, 0);
+	else if (os_send_fd(client->fd, &packet, sizeof(packet), fd) < 0)
+		client_close(client);
+}
+
 static void do_packet(struct client *client, size_t size)
 {
 	unsigned int number = (unsigned int)(client - clients);
@@ -60,6 +72,10 @@ static void do_packet(struct client *client, size_t size)
 		ret = request.value < 0 || request.value > 0xffffffffLL ? -EINVAL :
 		      requests_cancel(number, (u32)request.value, request.flags & MP_PACKET_RUNNING);
 		client_answer(client, &request, ret, 0, 0);
+		return;
+	}
+	if (request.op == MP_PACKET_CHANGES) {
+		answer_changes(client, &request);
 		return;
 	}
 	length = strnlen(path, size - sizeof(request));

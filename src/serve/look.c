@@ -11,6 +11,8 @@
 #include "serve/serve_internal.h"
 
 struct listing {
+	const char *path;
+	bool texts;
 	s64 skip;
 	s64 count;
 	size_t size;
@@ -19,7 +21,9 @@ struct listing {
 
 static size_t put_entry(char *at, size_t room, const struct mp_entry *entry)
 {
-	struct mp_packet_entry head = { .type = (u8)entry->type, .waits = entry->waits,
+	struct mp_packet_entry head = { .type = (u8)entry->type,
+					.how = (u8)(entry->waits * MP_ENTRY_WAITS |
+						    entry->steady * MP_ENTRY_STEADY),
 					.mode = (u16)entry->mode, .size = (u32)entry->size,
 					.id = entry->id };
 	size_t name = strlen(entry->name) + 1, target = strlen(entry->target) + 1;
@@ -32,15 +36,42 @@ static size_t put_entry(char *at, size_t room, const struct mp_entry *entry)
 	return sizeof(head) + name + target;
 }
 
+/* The text behind an entry, or that there is none; 0: no room. */
+static size_t put_text(char *at, size_t room, const char *directory, const struct mp_entry *entry)
+{
+	static char text[MP_ATTR_SIZE];
+	char path[MAX_PATH];
+	u32 size = MP_NO_TEXT;
+	ssize_t n = -EAGAIN;
+
+	if (entry->steady && snprintf(path, sizeof(path), "%s/%s", directory, entry->name) < MAX_PATH)
+		n = tree_read_steady(path, entry->id, text);
+	if (n >= 0)
+		size = (u32)n;
+	else
+		n = 0;
+	if (sizeof(size) + (size_t)n > room)
+		return 0;
+	memcpy(at, &size, sizeof(size));
+	memcpy(at + sizeof(size), text, (size_t)n);
+	return sizeof(size) + (size_t)n;
+}
+
 static int list_one(const struct mp_entry *entry, void *arg)
 {
 	struct listing *listing = arg;
 	size_t size;
 
+	char *at = packet_out + sizeof(struct mp_packet) + listing->size;
+	size_t room = PAYLOAD - listing->size, text = 0;
+
 	if (listing->skip-- > 0)
 		return 0;
-	size = put_entry(packet_out + sizeof(struct mp_packet) + listing->size,
-			 PAYLOAD - listing->size, entry);
+	size = put_entry(at, room, entry);
+	if (size && listing->texts) {
+		text = put_text(at + size, room - size, listing->path, entry);
+		size = text ? size + text : 0;
+	}
 	listing->more = !size;
 	if (listing->more)
 		return 1;
@@ -51,7 +82,8 @@ static int list_one(const struct mp_entry *entry, void *arg)
 
 void look_list(struct client *client, const struct mp_packet *request, const char *path)
 {
-	struct listing listing = { .skip = request->value };
+	struct listing listing = { .path = path, .skip = request->value,
+				   .texts = request->flags & MP_PACKET_TEXTS };
 	int ret = mp_list(path, list_one, &listing);
 
 	if (ret < 0)

@@ -13,6 +13,7 @@
 #include "backing/file.h"
 #include "os/os.h"
 #include "serve/serve_internal.h"
+#include "sync/changes.h"
 #include "sync/thread.h"
 
 #define SOCKET_PATH_MAX 108
@@ -204,6 +205,9 @@ int mp_serve_stop(void)
 	pthread_mutex_lock(&serve.lock);
 	if (serve.running) {
 		os_unlink(serve.path);
+		/* What clients know is to be asked for again, which then fails. */
+		changes_begin();
+		changes_end();
 		__atomic_store_n(&serve.stop, 1, __ATOMIC_RELEASE);
 		os_write(serve.eventfd, &one, sizeof(one));
 		pthread_join(serve.thread, NULL);

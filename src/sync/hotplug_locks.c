@@ -6,6 +6,7 @@
  */
 #include <linux/cpu.h>
 #include <linux/memory_hotplug.h>
+#include "sync/changes.h"
 #include "sync/internal.h"
 #include "sync/lockorder.h"
 #include "sync/thread.h"
@@ -81,6 +82,7 @@ void mem_hotplug_begin(void)
 	read_lock(site);
 	lockorder_acquire(LOCK_MEM_HOTPLUG, site);
 	prw_down_write(&mp_mem_hotplug_lock, site);
+	changes_begin();
 	if (self)
 		self->hotplug_site = site;
 }
@@ -95,6 +97,7 @@ void mem_hotplug_done(void)
 	}
 	if (self)
 		self->hotplug_site = NULL;
+	changes_end();
 	percpu_up_write(&mp_mem_hotplug_lock);
 	lockorder_release(LOCK_MEM_HOTPLUG);
 	cpus_read_unlock();

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include <memplug/serve.h>
 #include <memplug/tree.h>
@@ -404,6 +405,119 @@ TEST(SYSFS_17, "who polls state is told that it has changed, once it has been re
 	CHECK_EQ(pread(polled.fd, text, sizeof(text), 0), 7);
 	close(polled.fd);
 	stop_mount();
+}
+
+/* ---- what is kept is what is so ---- */
+
+#define FIRST 32
+#define NR 6
+#define STEPS 400
+
+/* An open file of each block, or -1. */
+static int kept[NR];
+static u64 seed;
+
+static unsigned int pick(unsigned int below)
+{
+	seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (unsigned int)(seed >> 33) % below;
+}
+
+/* One change in the process, of which nobody tells the mount; it may be refused. */
+static void change_something(void)
+{
+	static const char *const states[] = { "online", "online_kernel", "online_movable", "offline" };
+	static const char *const policies[] = { "contig-zones", "auto-movable" };
+	long block = FIRST + (long)pick(NR);
+	char path[100];
+	struct mp_entry entry;
+
+	snprintf(path, sizeof(path), MEMORY "/memory%ld", block);
+	switch (pick(7)) {
+	case 0:
+		mp_write_string(MEMORY "/auto_online_blocks", states[pick(4)]);
+		break;
+	case 1:
+		mp_write_string("/sys/module/memory_hotplug/parameters/online_policy", policies[pick(2)]);
+		break;
+	case 2:
+		if (mp_stat(path, &entry)) {
+			add_blocks(1, block, 1);
+		} else {
+			set_state(block, "offline");
+			CHECK_EQ(remove_blocks(block, 1), 0);
+		}
+		break;
+	default:
+		set_state(block, states[pick(4)]);
+	}
+}
+
+static void compare_one(const char *path)
+{
+	char mine[MP_ATTR_SIZE], theirs[MP_ATTR_SIZE];
+	ssize_t n = mp_read(path, mine, sizeof(mine)), m = read_mounted(path, theirs, sizeof(theirs));
+
+	if (n != m || (n > 0 && memcmp(mine, theirs, (size_t)n)))
+		FAIL("%s: %zd, mounted %zd; `%.*s`, mounted `%.*s`", path, n, m, n < 0 ? 0 : (int)n, mine,
+		     m < 0 ? 0 : (int)m, theirs);
+}
+
+/* An open file of a block that went stays dead, also when another has its name. */
+static void compare_kept(int i)
+{
+	char path[100], theirs[MP_ATTR_SIZE], mine[MP_ATTR_SIZE];
+	ssize_t n, m;
+
+	snprintf(path, sizeof(path), MEMORY "/memory%d/state", FIRST + i);
+	if (kept[i] < 0) {
+		kept[i] = open(at(path), O_RDONLY);
+		return;
+	}
+	n = mp_read(path, mine, sizeof(mine));
+	m = pread(kept[i], theirs, sizeof(theirs), 0);
+	if (m < 0 && errno == ENODEV) {
+		close(kept[i]);
+		kept[i] = -1;
+		return;
+	}
+	if (n != m || memcmp(mine, theirs, (size_t)n))
+		FAIL("%s, kept open: %zd, mounted %zd", path, n, m);
+}
+
+TEST(MAP_5, "whatever changes in the process, the next open and the next read from the beginning show it")
+{
+	static const char *const files[] = { "state", "valid_zones", "removable", "phys_index" };
+	const char *given = getenv("MPTEST_SEED");
+	char path[100];
+	int i, step;
+	size_t f;
+
+	seed = given ? strtoull(given, NULL, 0) : (u64)getpid() << 16 ^ (u64)time(NULL);
+	printf("# MPTEST_SEED=%llu\n", (unsigned long long)seed);
+	begin();
+	for (i = 0; i < NR; i++)
+		kept[i] = -1;
+	for (step = 0; step < STEPS; step++) {
+		change_something();
+		for (i = 0; i < NR; i++) {
+			compare_kept(i);
+			for (f = 0; f < sizeof(files) / sizeof(*files); f++) {
+				snprintf(path, sizeof(path), MEMORY "/memory%d/%s", FIRST + i, files[f]);
+				compare_one(path);
+			}
+		}
+		compare_one(MEMORY "/auto_online_blocks");
+		compared = 0;
+		if (step % 20 == 0)
+			compare_directory(MEMORY);
+		CHECK_EQ(compared, 0);
+	}
+	for (i = 0; i < NR; i++)
+		if (kept[i] >= 0)
+			close(kept[i]);
+	stop_mount();
+	machine_check();
 }
 
 /* ---- what ends ---- */

@@ -17,8 +17,7 @@ struct handle {
 	struct node *node;
 	bool writes; /* counted among the node's writers */
 	pthread_mutex_t lock;
-	char *text;
-	size_t size;
+	struct text *text;
 	/* Atomic: the open file, and each request that is being answered: behind an answer may come
 	 * the release before the one who answered has let go. */
 	unsigned int refs;
@@ -72,7 +71,7 @@ static void polled_remove(struct handle *handle)
 		fuse_pollhandle_destroy(handle->poll);
 }
 
-static void handle_put(struct handle *handle)
+void handle_put(struct handle *handle)
 {
 	if (__atomic_sub_fetch(&handle->refs, 1, __ATOMIC_ACQ_REL))
 		return;
@@ -80,17 +79,17 @@ static void handle_put(struct handle *handle)
 	__atomic_fetch_sub(&handle->node->writers, handle->writes, __ATOMIC_RELAXED);
 	node_forget(handle->node, 1);
 	pthread_mutex_destroy(&handle->lock);
-	free(handle->text);
+	text_put(handle->text);
 	free(handle);
 }
 
 /* What the file's mode does not have is refused to root, too (SYSFS-2). */
-static int check_access(const struct node *node, int flags)
+static int check_access(unsigned int mode, int flags)
 {
 	int access = flags & O_ACCMODE;
 
-	if ((access != O_WRONLY && !(node->mode & 0444)) ||
-	    (access != O_RDONLY && !(node->mode & 0222)))
+	if ((access != O_WRONLY && !(mode & 0444)) ||
+	    (access != O_RDONLY && !(mode & 0222)))
 		return -EACCES;
 	return 0;
 }
@@ -127,32 +126,50 @@ static int add_writer(fuse_req_t req, struct node *node)
 	return -ESTALE;
 }
 
-void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+static struct handle *new_handle(struct node *node, bool writes)
 {
-	/* The library has no name for the last flag yet: writers do not lock each other out. */
-	struct fuse_open_out out = {
-		.open_flags = FOPEN_DIRECT_IO | FOPEN_NOFLUSH | FOPEN_PARALLEL_DIRECT_WRITES,
-	};
-	struct node *node = node_of(ino);
-	int error = check_access(node, fi->flags);
-	bool writes = (fi->flags & O_ACCMODE) != O_RDONLY;
-	struct handle *handle;
+	struct handle *handle = calloc(1, sizeof(*handle));
 
-	if (!error && writes)
-		error = add_writer(req, node);
-	handle = error ? NULL : calloc(1, sizeof(*handle));
-	if (!handle) {
-		if (!error && writes)
-			__atomic_fetch_sub(&node->writers, 1, __ATOMIC_RELAXED);
-		fuse_reply_err(req, error ? -error : ENOMEM);
-		return;
-	}
+	if (!handle)
+		return NULL;
 	handle->node = node;
 	handle->writes = writes;
 	handle->refs = 1;
 	node_get(node);
 	pthread_mutex_init(&handle->lock, NULL);
 	polled_add(handle);
+	return handle;
+}
+
+int file_new_reader(struct node *node, const struct mp_packet_entry *entry, struct handle **handle)
+{
+	int error = check_access(entry->mode, O_RDONLY);
+
+	if (error)
+		return error;
+	*handle = new_handle(node, false);
+	return *handle ? 0 : -ENOMEM;
+}
+
+void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fuse_open_out out = { .open_flags = FILE_OPEN_FLAGS };
+	struct node *node = node_of(ino);
+	struct mp_packet_entry entry;
+	/* The kernel may know a name longer than it is good: it is told to look again. */
+	int error = node_verify(node, &entry) ?: check_access(entry.mode, fi->flags);
+	bool writes = (fi->flags & O_ACCMODE) != O_RDONLY;
+	struct handle *handle;
+
+	if (!error && writes)
+		error = add_writer(req, node);
+	handle = error ? NULL : new_handle(node, writes);
+	if (!handle) {
+		if (!error && writes)
+			__atomic_fetch_sub(&node->writers, 1, __ATOMIC_RELAXED);
+		fuse_reply_err(req, error ? -error : ENOMEM);
+		return;
+	}
 	out.fh = (uintptr_t)handle;
 	if (fuse_reply_buf(req, (const char *)&out, sizeof(out)) == -ENOENT)
 		handle_put(handle);
@@ -220,64 +237,99 @@ struct piece {
 	size_t offset;
 };
 
-static bool set_text(struct handle *handle, const char *data, size_t size)
+/* Handle locked. The reference to the text becomes the handle's. */
+static void set_text(struct handle *handle, struct text *text)
 {
-	char *text = realloc(handle->text, size + 1);
-
-	if (!text)
-		return false;
-	memcpy(text, data, size);
+	text_put(handle->text);
 	handle->text = text;
-	handle->size = size;
-	return true;
 }
 
 /* Handle locked. */
 static void reply_piece(fuse_req_t req, const struct handle *handle, size_t size, size_t offset)
 {
-	size_t left = offset < handle->size ? handle->size - offset : 0;
+	const struct text *text = handle->text;
+	size_t left = offset < text->size ? text->size - offset : 0;
 
-	fuse_reply_buf(req, left ? handle->text + offset : NULL, left < size ? left : size);
+	fuse_reply_buf(req, left ? text->data + offset : NULL, left < size ? left : size);
 }
 
-/* Handle locked. The whole text, in as many packets as it takes; 0 or -errno. */
-static int fetch(struct handle *handle)
+/* The whole text, in as many packets as it takes; 0 or -errno. */
+static int fetch(const struct node *node, struct text **text)
 {
 	struct link *link = link_get();
-	int64_t ret = -ENOTCONN;
+	int64_t ret = link ? 0 : -ENOTCONN;
+	char *data = NULL, *larger;
 	size_t size = 0;
 
-	free(handle->text);
-	handle->text = NULL;
-	while (link) {
-		char *text;
-
-		ret = link_call(link, MP_PACKET_READ, (int64_t)size, handle->node->path,
-				handle->node->id);
+	while (!ret) {
+		ret = link_call(link, MP_PACKET_READ, (int64_t)size, node->path, node->id);
 		if (ret < 0)
 			break;
-		text = realloc(handle->text, size + link->size + 1);
-		ret = text ? 0 : -ENOMEM;
+		larger = realloc(data, size + link->size + 1);
+		ret = larger ? 0 : -ENOMEM;
 		if (ret)
 			break;
-		memcpy(text + size, link->data, link->size);
-		handle->text = text;
-		handle->size = size += link->size;
+		data = larger;
+		memcpy(data + size, link->data, link->size);
+		size += link->size;
 		if (!(link->flags & MP_PACKET_MORE))
 			break;
 	}
 	if (link)
 		link_put(link);
-	return (int)ret;
+	*text = ret ? NULL : text_new(data, size);
+	free(data);
+	return ret ? (int)ret : *text ? 0 : -ENOMEM;
+}
+
+/* Handle locked. The text of this moment: the one that is known, or a new one. */
+static int renew(struct handle *handle)
+{
+	struct node *node = handle->node;
+	bool steady = node->entry.how & MP_ENTRY_STEADY;
+	uint64_t now = steady ? changes_now() : 0;
+	struct text *text = node_text(node, now);
+	int error = text ? 0 : fetch(node, &text);
+
+	if (!error && now)
+		node_set_text(node, text, now);
+	/* What was read before stays when this fails. */
+	if (!error)
+		set_text(handle, text);
+	return error;
+}
+
+struct text *file_known_text(struct handle *handle, uint64_t offset)
+{
+	struct node *node = handle->node;
+	struct text *text;
+
+	if (!offset) {
+		if (!(node->entry.how & MP_ENTRY_STEADY))
+			return NULL;
+		polled_read(handle);
+		text = node_text(node, changes_now());
+		pthread_mutex_lock(&handle->lock);
+		if (text)
+			set_text(handle, text_get(text));
+	} else {
+		pthread_mutex_lock(&handle->lock);
+		text = text_get(handle->text);
+	}
+	pthread_mutex_unlock(&handle->lock);
+	return text;
 }
 
 static void read_done(struct waiting *w, int64_t value, const char *data, size_t size)
 {
 	struct piece *piece = w->context;
 	struct handle *handle = piece->handle;
+	struct text *text = value < 0 ? NULL : text_new(data, size);
 
 	pthread_mutex_lock(&handle->lock);
-	if (value >= 0 && !set_text(handle, data, size))
+	if (text)
+		set_text(handle, text);
+	else if (value >= 0)
 		value = -ENOMEM;
 	if (value < 0)
 		fuse_reply_err(w->req, (int)-value);
@@ -288,31 +340,37 @@ static void read_done(struct waiting *w, int64_t value, const char *data, size_t
 	free(piece);
 }
 
+/* What may wait is answered when it comes. */
+static void read_later(fuse_req_t req, struct handle *handle, size_t size, off_t offset)
+{
+	struct piece *piece = calloc(1, sizeof(*piece));
+
+	if (!piece) {
+		handle_put(handle);
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	*piece = (struct piece){ handle, size, (size_t)offset };
+	waiting_start(req, MP_PACKET_READ, 0, handle->node->path, &handle->node->id,
+		      sizeof(handle->node->id), read_done, piece);
+}
+
 void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
 	struct handle *handle = handle_get(fi);
-	struct piece *piece;
 	int error = 0;
 
 	(void)ino;
 	if (!offset)
 		polled_read(handle);
 	pthread_mutex_lock(&handle->lock);
-	if ((!offset || !handle->text) && handle->node->waits) {
+	if ((!offset || !handle->text) && handle->node->entry.how & MP_ENTRY_WAITS) {
 		pthread_mutex_unlock(&handle->lock);
-		piece = calloc(1, sizeof(*piece));
-		if (!piece) {
-			handle_put(handle);
-			fuse_reply_err(req, ENOMEM);
-			return;
-		}
-		*piece = (struct piece){ handle, size, (size_t)offset };
-		waiting_start(req, MP_PACKET_READ, 0, handle->node->path, &handle->node->id,
-			      sizeof(handle->node->id), read_done, piece);
+		read_later(req, handle, size, offset);
 		return;
 	}
 	if (!offset || !handle->text)
-		error = fetch(handle);
+		error = renew(handle);
 	if (error)
 		fuse_reply_err(req, -error);
 	else

@@ -23,12 +23,24 @@ static struct {
 	struct link *unused;
 	int made;
 	struct sockaddr_un address;
+	struct fuse_session *session; /* NULL: not yet */
 } links = { .lock = PTHREAD_MUTEX_INITIALIZER, .returned = PTHREAD_COND_INITIALIZER };
 
 void link_set_path(const char *path)
 {
 	links.address.sun_family = AF_UNIX;
 	snprintf(links.address.sun_path, sizeof(links.address.sun_path), "%s", path);
+}
+
+void link_set_session(struct fuse_session *session)
+{
+	links.session = session;
+}
+
+/* A signal has come: goes on waiting unless it was the one that ends the mount. */
+static bool interrupted(void)
+{
+	return errno == EINTR && !(links.session && fuse_session_exited(links.session));
 }
 
 int link_connect(void)
@@ -122,7 +134,7 @@ static bool call(struct link *link, struct mp_packet *head, const char *path, ui
 		return false;
 	do {
 		n = recv(link->fd, link->packet, MP_PACKET_MAX, 0);
-		if (n < (ssize_t)sizeof(*head) && (n >= 0 || errno != EINTR))
+		if (n < (ssize_t)sizeof(*head) && (n >= 0 || !interrupted()))
 			return false;
 		if (n > 0)
 			memcpy(head, link->packet, sizeof(*head));
@@ -133,16 +145,16 @@ static bool call(struct link *link, struct mp_packet *head, const char *path, ui
 	return true;
 }
 
-int64_t link_call(struct link *link, enum mp_packet_op op, int64_t value, const char *path,
-		  uint64_t object)
+static int64_t call_again(struct link *link, const struct mp_packet *request, const char *path,
+			  uint64_t object)
 {
 	struct mp_packet head;
 	int tries;
 
 	/* The second time with a new connection: the machine may be another one by now. */
 	for (tries = 0; tries < 2 && link->fd >= 0; tries++) {
-		head = (struct mp_packet){ .id = ++link->last_id, .op = (uint16_t)op,
-					   .value = value };
+		head = *request;
+		head.id = ++link->last_id;
 		if (call(link, &head, path, object))
 			return head.value == -ENXIO ? -ENOTCONN : head.value;
 		close(link->fd);
@@ -151,4 +163,19 @@ int64_t link_call(struct link *link, enum mp_packet_op op, int64_t value, const 
 	if (link->fd < 0)
 		link->fd = -1;
 	return -ENOTCONN;
+}
+
+int64_t link_call(struct link *link, enum mp_packet_op op, int64_t value, const char *path,
+		  uint64_t object)
+{
+	struct mp_packet head = { .op = (uint16_t)op, .value = value };
+
+	return call_again(link, &head, path, object);
+}
+
+int64_t link_list(struct link *link, int64_t skip, const char *path)
+{
+	struct mp_packet head = { .op = MP_PACKET_LIST, .flags = MP_PACKET_TEXTS, .value = skip };
+
+	return call_again(link, &head, path, 0);
 }

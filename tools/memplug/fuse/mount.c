@@ -15,8 +15,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define MAX_THREADS 8
-
 /* A mount whose process was killed answers ENOTCONN until it is taken away. */
 static bool usable(const char *directory)
 {
@@ -57,16 +55,24 @@ static struct fuse_session *new_session(const char *socket)
 	return session;
 }
 
+/*
+ * One thread: nothing that it does waits, and with several each request wakes another one, while who
+ * asked needs the CPU.
+ */
 static int serve(struct fuse_session *session)
 {
-	struct fuse_loop_config *config = fuse_loop_cfg_create();
-	int ret;
+	struct fuse_buf request = { 0 };
+	int n = 1;
 
-	fuse_loop_cfg_set_max_threads(config, MAX_THREADS);
-	fuse_loop_cfg_set_clone_fd(config, 0);
-	ret = fuse_session_loop_mt(session, config);
-	fuse_loop_cfg_destroy(config);
-	return ret;
+	while (n > 0 && !fuse_session_exited(session)) {
+		n = fuse_session_receive_buf(session, &request);
+		if (n == -EINTR)
+			n = 1;
+		else if (n > 0 && !fast_answer(session, &request))
+			fuse_session_process_buf(session, &request);
+	}
+	free(request.mem);
+	return n < 0 ? n : 0;
 }
 
 static int mount_at(const char *socket, const char *directory, bool json)
@@ -94,7 +100,9 @@ static int mount_at(const char *socket, const char *directory, bool json)
 	else
 		printf("mounted %s at %s\n", socket, directory);
 	fflush(stdout);
+	link_set_session(session);
 	ret = notify_start(session) || serve(session) < 0 ? EXIT_NOTHING : EXIT_DONE;
+	notify_end();
 	fuse_session_unmount(session);
 	notify_stop();
 	waiting_stop();

@@ -3,7 +3,8 @@
  * What the parts of the mount share. A request of the kernel becomes one of the
  * socket's: what is answered at once on one of a few connections that a thread
  * takes for the call (link.c), what may wait on one of its own, so that no
- * thread waits with it (waiting.c).
+ * thread waits with it (waiting.c). What is known already, and has not changed since
+ * (changes.c), is answered without asking.
  */
 #ifndef MEMPLUG_FUSE_MOUNT_H
 #define MEMPLUG_FUSE_MOUNT_H
@@ -48,6 +49,32 @@ int64_t link_call(struct link *link, enum mp_packet_op op, int64_t value, const 
 size_t link_packet(char *packet, size_t room, const struct mp_packet *head, const char *path,
 		   const void *data, size_t count);
 
+/* LIST with the texts of steady files: from `skip` on, as many as go into a packet. */
+int64_t link_list(struct link *link, int64_t skip, const char *path);
+/* The session whose end ends all waiting for a machine. */
+void link_set_session(struct fuse_session *session);
+
+/* ---- changes.c: whether what is known is still so ---- */
+
+/* 0: not known, to be asked for. Else as long as this stays the same nothing has changed. */
+uint64_t changes_now(void);
+/* The page of the machine behind a new connection; without one everything is asked for. */
+void changes_connect(int fd);
+void changes_disconnect(void);
+
+/* ---- texts.c: texts that several open files share ---- */
+
+struct text {
+	unsigned int refs; /* atomic */
+	size_t size;
+	char data[];
+};
+/* A copy with one reference, or NULL. */
+struct text *text_new(const char *data, size_t size);
+/* Accept NULL. */
+struct text *text_get(struct text *text);
+void text_put(struct text *text);
+
 /* ---- waiting.c: requests that may wait for an operation ---- */
 
 struct waiting;
@@ -87,9 +114,15 @@ struct node {
 	uint64_t id;		/* the machine's of this object */
 	uint32_t hash;
 	uint32_t writers;	/* atomic: open files that write */
-	uint16_t mode;
-	bool waits;		/* reading it may wait */
 	bool alone;		/* found by nobody else who looks the path up */
+	/* What is known of it, and under which stamp that was so. */
+	struct mp_packet_entry entry;
+	uint64_t known;
+	struct text *text;	/* a steady file's */
+	uint64_t text_stamp;
+	struct listing *listing; /* a directory's */
+	uint64_t shown;		/* atomic: the stamp of the entries that the kernel keeps, 0: none */
+	bool large;		/* a directory whose entries are not kept here */
 	char path[];
 };
 
@@ -100,7 +133,23 @@ fuse_ino_t node_ino(const struct node *node);
  * somebody may write to it, it is a second one, which may be asked for: the kernel
  * lets nobody else write to the same node meanwhile, nor kill who waits to.
  */
-struct node *node_look_up(const char *path, const struct mp_packet_entry *entry, bool alone);
+struct node *node_look_up(const char *path, const struct mp_packet_entry *entry, bool alone,
+			  uint64_t stamp);
+/* It is there, as it was under the stamp; 0 is none. */
+void node_set_known(struct node *node, const struct mp_packet_entry *entry, uint64_t stamp);
+/* node_look_up() of an entry of a listing under this stamp, and its text (NULL: none). */
+struct node *node_learn(const char *path, const struct mp_packet_entry *entry, const char *text,
+			size_t size, uint64_t stamp);
+/* What is known under this stamp; false: nothing. */
+bool node_known(struct node *node, uint64_t stamp, struct mp_packet_entry *entry);
+/* Keeps the text; whoever gets it has a reference. */
+void node_set_text(struct node *node, struct text *text, uint64_t stamp);
+struct text *node_text(struct node *node, uint64_t stamp);
+/* The same of a directory's entries; NULL: they are too many to be kept. */
+void node_set_listing(struct node *node, struct listing *listing);
+struct listing *node_listing(struct node *node, uint64_t stamp);
+/* Calls `fn` with the path of each node, without the lock. */
+void nodes_for_each(void (*fn)(const char *path));
 void node_get(struct node *node);
 /* A node of this path, one lookup more; NULL: the kernel knows none. */
 struct node *node_find(const char *path);
@@ -111,16 +160,25 @@ bool node_child_path(const struct node *node, const char *name, char *path);
 /* ---- notify.c: what the machine tells ---- */
 
 int notify_start(struct fuse_session *session);
+/* Before unmounting: the kernel forgets by itself. */
+void notify_end(void);
 /* After unmounting: nothing is told any more. */
 void notify_stop(void);
+
+/* ---- fast.c: what needs nobody else ---- */
+
+/* False: the library has to take this request. */
+bool fast_answer(struct fuse_session *session, const struct fuse_buf *request);
 
 /* ---- ops.c, files.c, directories.c ---- */
 
 extern const struct fuse_lowlevel_ops mount_ops;
+/* What is gone is ESTALE to the kernel, which then looks its path up again; time enough for it. */
+#define KEEP_SECONDS 86400
 void fill_attr(struct stat *st, const struct mp_packet_entry *entry);
 /* Looked up by name: what the kernel may keep, and how long. */
 void fill_entry(struct fuse_entry_param *param, const struct node *node,
-		const struct mp_packet_entry *entry);
+		const struct mp_packet_entry *entry, uint64_t stamp);
 /* One entry of a LIST or STAT at `at`; behind it, or NULL: it is cut. */
 const char *entry_parse(const char *at, const char *end, struct mp_packet_entry *entry,
 			const char **name, const char **target);
@@ -132,10 +190,42 @@ void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct
 void file_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
 		struct fuse_file_info *fi);
 void file_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_pollhandle *poll);
+/* An open file; a reference for the kernel, and one for each request that is being answered. */
+struct handle;
+void handle_put(struct handle *handle);
+/* Opens a file to read it; 0 or -errno. */
+int file_new_reader(struct node *node, const struct mp_packet_entry *entry, struct handle **handle);
+/* The text that a read from this offset gives, with a reference; NULL: the machine is to be asked. */
+struct text *file_known_text(struct handle *handle, uint64_t offset);
+/* The library has no name for the last flag yet: writers do not lock each other out. */
+#define FILE_OPEN_FLAGS (FOPEN_DIRECT_IO | FOPEN_NOFLUSH | FOPEN_PARALLEL_DIRECT_WRITES)
 /* Who polls this path is woken; NULL: whatever it is. */
 void files_changed(const char *path);
 void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 
+/* It must still be what it was: 0, or -ESTALE, -ENOTCONN. */
+int node_verify(struct node *node, struct mp_packet_entry *entry);
+
+/* ---- listing.c: the entries of a directory under a stamp ---- */
+
+struct listing {
+	unsigned int refs; /* atomic */
+	uint64_t stamp;
+	size_t size, count;
+	const char **at; /* each entry, in the order of names */
+	char *entries;	 /* as the machine sent them */
+};
+/* All entries; 0 or -errno. */
+int listing_fetch(const char *path, struct listing **listing);
+/* Those of a directory that has few, as they are under this stamp; NULL: it has many, or they cannot be had. */
+struct listing *listing_of(struct node *directory, uint64_t stamp);
+void listing_put(struct listing *listing);
+/* The entry of that name and its text (NULL: none); false: there is none. */
+bool listing_find(const struct listing *listing, const char *name, struct mp_packet_entry *entry,
+		  const char **text, uint32_t *size);
+/* Of the entry at `at`; behind it, or NULL: it is cut. */
+const char *listing_entry(const char *at, const char *end, struct mp_packet_entry *entry,
+			  const char **name, const char **text, uint32_t *size);
 void directory_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void directory_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		    struct fuse_file_info *fi);

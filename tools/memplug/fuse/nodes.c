@@ -76,8 +76,6 @@ static struct node *new_node(const char *path, uint32_t hash, const struct mp_pa
 		return NULL;
 	memcpy(node->path, path, length);
 	node->id = entry->id;
-	node->mode = entry->mode;
-	node->waits = entry->waits;
 	node->hash = hash;
 	first = &nodes.bucket[hash & (nodes.nr_buckets - 1)];
 	node->next = *first;
@@ -92,7 +90,8 @@ static bool is_node_of(const struct node *node, const char *path, uint32_t hash,
 	       !__atomic_load_n(&node->writers, __ATOMIC_RELAXED);
 }
 
-struct node *node_look_up(const char *path, const struct mp_packet_entry *entry, bool alone)
+struct node *node_look_up(const char *path, const struct mp_packet_entry *entry, bool alone,
+			  uint64_t stamp)
 {
 	uint32_t hash = hash_path(path);
 	struct node *node = NULL;
@@ -106,10 +105,125 @@ struct node *node_look_up(const char *path, const struct mp_packet_entry *entry,
 		node = new_node(path, hash, entry);
 	if (node && alone)
 		node->alone = true;
-	if (node)
+	if (node) {
 		node->lookups++;
+		node->entry = *entry;
+		node->known = stamp;
+	}
 	pthread_mutex_unlock(&nodes.lock);
 	return node;
+}
+
+void node_set_known(struct node *node, const struct mp_packet_entry *entry, uint64_t stamp)
+{
+	pthread_mutex_lock(&nodes.lock);
+	node->entry = *entry;
+	node->known = stamp;
+	pthread_mutex_unlock(&nodes.lock);
+}
+
+bool node_known(struct node *node, uint64_t stamp, struct mp_packet_entry *entry)
+{
+	bool known;
+
+	pthread_mutex_lock(&nodes.lock);
+	known = stamp && node->known == stamp;
+	if (known)
+		*entry = node->entry;
+	pthread_mutex_unlock(&nodes.lock);
+	return known;
+}
+
+void node_set_text(struct node *node, struct text *text, uint64_t stamp)
+{
+	struct text *old;
+
+	pthread_mutex_lock(&nodes.lock);
+	old = node->text;
+	node->text = text_get(text);
+	node->text_stamp = stamp;
+	pthread_mutex_unlock(&nodes.lock);
+	text_put(old);
+}
+
+struct text *node_text(struct node *node, uint64_t stamp)
+{
+	struct text *text = NULL;
+
+	pthread_mutex_lock(&nodes.lock);
+	if (stamp && node->text_stamp == stamp)
+		text = text_get(node->text);
+	pthread_mutex_unlock(&nodes.lock);
+	return text;
+}
+
+void node_set_listing(struct node *node, struct listing *listing)
+{
+	struct listing *old;
+
+	pthread_mutex_lock(&nodes.lock);
+	old = node->listing;
+	node->listing = listing;
+	node->large = !listing;
+	if (listing)
+		__atomic_fetch_add(&listing->refs, 1, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&nodes.lock);
+	listing_put(old);
+}
+
+struct listing *node_listing(struct node *node, uint64_t stamp)
+{
+	struct listing *listing;
+
+	pthread_mutex_lock(&nodes.lock);
+	listing = node->listing;
+	if (listing && stamp && listing->stamp == stamp)
+		__atomic_fetch_add(&listing->refs, 1, __ATOMIC_RELAXED);
+	else
+		listing = NULL;
+	pthread_mutex_unlock(&nodes.lock);
+	return listing;
+}
+
+struct node *node_learn(const char *path, const struct mp_packet_entry *entry, const char *text,
+			size_t size, uint64_t stamp)
+{
+	struct node *node = node_look_up(path, entry, false, stamp);
+	struct text *known, *copy;
+
+	if (!node || !text || !stamp)
+		return node;
+	known = node_text(node, stamp);
+	copy = known ? NULL : text_new(text, size);
+	if (copy)
+		node_set_text(node, copy, stamp);
+	text_put(known);
+	text_put(copy);
+	return node;
+}
+
+void nodes_for_each(void (*fn)(const char *path))
+{
+	char **paths = NULL;
+	struct node *node;
+	size_t nr = 0;
+	uint32_t i;
+
+	pthread_mutex_lock(&nodes.lock);
+	if (nodes.nr)
+		paths = calloc(nodes.nr, sizeof(*paths));
+	for (i = 0; paths && i < nodes.nr_buckets; i++) {
+		for (node = nodes.bucket[i]; node; node = node->next) {
+			paths[nr] = strdup(node->path);
+			nr += paths[nr] != NULL;
+		}
+	}
+	pthread_mutex_unlock(&nodes.lock);
+	while (nr) {
+		fn(paths[--nr]);
+		free(paths[nr]);
+	}
+	free(paths);
 }
 
 struct node *node_find(const char *path)
@@ -117,6 +231,8 @@ struct node *node_find(const char *path)
 	uint32_t hash = hash_path(path);
 	struct node *node = NULL;
 
+	if (!strcmp(path, "/"))
+		return &root.node;
 	pthread_mutex_lock(&nodes.lock);
 	if (nodes.nr_buckets)
 		node = nodes.bucket[hash & (nodes.nr_buckets - 1)];
@@ -149,9 +265,15 @@ void node_forget(struct node *node, uint64_t lookups)
 			at = &(*at)->next;
 		*at = node->next;
 		nodes.nr--;
-		free(node);
+	} else {
+		node = NULL;
 	}
 	pthread_mutex_unlock(&nodes.lock);
+	if (node) {
+		text_put(node->text);
+		listing_put(node->listing);
+		free(node);
+	}
 }
 
 bool node_child_path(const struct node *node, const char *name, char *path)

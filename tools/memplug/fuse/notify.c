@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * What the machine tells of itself: names that are gone are taken out of the
- * kernel's cache, who polls a state is woken. One thread, for as long as the
+ * kernel's cache, all of them when news were missed; who polls a state is woken. One thread, for as long as the
  * process lasts; while no machine answers it looks for one now and then.
  */
 #include "mount.h"
@@ -18,6 +18,7 @@
 /* The lock keeps the session while it is told something; NULL: it has ended. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct fuse_session *session;
+static bool ending; /* atomic */
 
 static void forget_name(const char *directory, const char *name)
 {
@@ -25,7 +26,8 @@ static void forget_name(const char *directory, const char *name)
 
 	if (!node)
 		return;
-	fuse_lowlevel_notify_inval_entry(session, node_ino(node), name, strlen(name));
+	if (!__atomic_load_n(&ending, __ATOMIC_RELAXED))
+		fuse_lowlevel_notify_inval_entry(session, node_ino(node), name, strlen(name));
 	node_forget(node, 1);
 }
 
@@ -48,6 +50,24 @@ static void on_uevent(const char *text)
 	}
 }
 
+/* Nobody knows what was missed: whatever the kernel remembers is to be looked up again. */
+static void forget_path(const char *path)
+{
+	const char *name = strrchr(path, '/');
+	char directory[512];
+
+	snprintf(directory, sizeof(directory), "%.*s", (int)(name - path), path);
+	if (name[1])
+		forget_name(*directory ? directory : "/", name + 1);
+}
+
+/* Lock held. */
+static void forget_all(void)
+{
+	nodes_for_each(forget_path);
+	files_changed(NULL);
+}
+
 static void listen_to(int fd)
 {
 	struct mp_packet head = { .id = 1, .op = MP_PACKET_WATCH, .value = MP_WATCH_UEVENTS };
@@ -61,7 +81,7 @@ static void listen_to(int fd)
 		packet[n] = '\0';
 		pthread_mutex_lock(&lock);
 		if (session && head.flags & MP_PACKET_LOST)
-			files_changed(NULL);
+			forget_all();
 		else if (session && head.flags & MP_PACKET_NEWS)
 			on_uevent(packet + sizeof(head));
 		pthread_mutex_unlock(&lock);
@@ -77,17 +97,24 @@ static void *notify_thread(void *arg)
 	for (;;) {
 		fd = link_connect();
 		if (fd >= 0) {
+			changes_connect(fd);
 			listen_to(fd);
+			changes_disconnect();
 			close(fd);
 			/* The next machine is another one. */
 			pthread_mutex_lock(&lock);
 			if (session)
-				files_changed(NULL);
+				forget_all();
 			pthread_mutex_unlock(&lock);
 		}
 		nanosleep(&pause, NULL);
 	}
 	return NULL;
+}
+
+void notify_end(void)
+{
+	__atomic_store_n(&ending, true, __ATOMIC_RELAXED);
 }
 
 void notify_stop(void)

@@ -31,8 +31,6 @@ const char *entry_parse(const char *at, const char *end, struct mp_packet_entry 
 	return at;
 }
 
-/* What is gone is ESTALE to the kernel, which then looks its path up again; time enough for it. */
-#define KEEP_SECONDS 86400.0
 #define DEVICES "/sys/devices/system/"
 
 void fill_attr(struct stat *st, const struct mp_packet_entry *entry)
@@ -53,23 +51,29 @@ void fill_attr(struct stat *st, const struct mp_packet_entry *entry)
 	st->st_atime = st->st_mtime = st->st_ctime = begin;
 }
 
-/* Only of devices an event tells that they have gone; of links, the injector, slots, a CPU's topology none does. */
-static bool end_is_told(const struct node *node, const struct mp_packet_entry *entry)
+/*
+ * Either it stays as long as the machine, or an event tells that it has gone; of links, the injector,
+ * slots, a CPU's topology none does.
+ */
+static bool is_kept(const char *path, enum mp_entry_type type)
 {
-	const char *slash = strrchr(node->path, '/');
+	size_t length = strlen(path);
 
-	return entry->type != MP_ENTRY_LINK && !strncmp(node->path, DEVICES, sizeof(DEVICES) - 1) &&
-	       strcmp(slash, "/topology");
+	if (type == MP_ENTRY_LINK || !strcmp(strrchr(path, '/'), "/topology"))
+		return false;
+	return !strncmp(path, DEVICES, sizeof(DEVICES) - 1) || !strcmp(path, "/proc") ||
+	       (length < sizeof(DEVICES) && !strncmp(path, DEVICES, length) && DEVICES[length] == '/');
 }
 
 void fill_entry(struct fuse_entry_param *param, const struct node *node,
-		const struct mp_packet_entry *entry)
+		const struct mp_packet_entry *entry, uint64_t stamp)
 {
 	memset(param, 0, sizeof(*param));
 	param->ino = node_ino(node);
 	fill_attr(&param->attr, entry);
 	param->attr_timeout = KEEP_SECONDS;
-	if (end_is_told(node, entry))
+	/* What is being removed may have been told already: it is not to be kept behind that. */
+	if (stamp && stamp == changes_now() && is_kept(node->path, entry->type))
 		param->entry_timeout = KEEP_SECONDS;
 }
 
@@ -96,33 +100,86 @@ static int stat_node(struct link *link, const struct node *node, struct mp_packe
 	return ret;
 }
 
-static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+int node_verify(struct node *node, struct mp_packet_entry *entry)
 {
-	struct fuse_entry_param param;
-	struct mp_packet_entry entry;
-	const char *target;
-	char path[512];
-	struct node *node;
+	uint64_t now = changes_now();
 	struct link *link;
+	const char *target;
 	int ret;
 
-	if (!node_child_path(node_of(parent), name, path)) {
+	if (node_known(node, now, entry))
+		return 0;
+	link = link_get();
+	ret = stat_node(link, node, entry, &target);
+	if (link)
+		link_put(link);
+	if (!ret)
+		node_set_known(node, entry, now);
+	return ret;
+}
+
+/* A node of its own for who has to write beside others. */
+static bool wants_own(fuse_req_t req, const struct mp_packet_entry *entry)
+{
+	return entry->type == MP_ENTRY_FILE && entry->mode & 0222 && looks_up_again(req);
+}
+
+/* By asking for this one name. */
+static int look_up(fuse_req_t req, const char *path, uint64_t now, struct mp_packet_entry *entry,
+		   struct node **node)
+{
+	struct link *link = link_get();
+	const char *target;
+	int ret = stat_path(link, path, entry, &target);
+
+	if (link)
+		link_put(link);
+	if (ret)
+		return ret;
+	*node = node_look_up(path, entry, wants_own(req, entry), now);
+	return *node ? 0 : -ENOMEM;
+}
+
+/* In what is known of the directory. */
+static int look_up_listed(fuse_req_t req, const char *path, const char *name,
+			  const struct listing *listing, struct mp_packet_entry *entry,
+			  struct node **node)
+{
+	const char *text;
+	uint32_t size;
+
+	if (!listing_find(listing, name, entry, &text, &size))
+		return -ENOENT;
+	if (wants_own(req, entry))
+		*node = node_look_up(path, entry, true, listing->stamp);
+	else
+		*node = node_learn(path, entry, text, size, listing->stamp);
+	return *node ? 0 : -ENOMEM;
+}
+
+static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct node *directory = node_of(parent), *node = NULL;
+	uint64_t now = changes_now();
+	struct fuse_entry_param param;
+	struct mp_packet_entry entry;
+	struct listing *listing;
+	char path[512];
+	int ret;
+
+	if (!node_child_path(directory, name, path)) {
 		fuse_reply_err(req, ENAMETOOLONG);
 		return;
 	}
-	link = link_get();
-	ret = stat_path(link, path, &entry, &target);
-	if (link)
-		link_put(link);
-	node = ret ? NULL : node_look_up(path, &entry, entry.type == MP_ENTRY_FILE &&
-						  entry.mode & 0222 && looks_up_again(req));
-	if (!ret && !node)
-		ret = -ENOMEM;
+	listing = listing_of(directory, now);
+	ret = listing ? look_up_listed(req, path, name, listing, &entry, &node) :
+			look_up(req, path, now, &entry, &node);
+	listing_put(listing);
 	if (ret) {
 		fuse_reply_err(req, -ret);
 		return;
 	}
-	fill_entry(&param, node, &entry);
+	fill_entry(&param, node, &entry, now);
 	if (fuse_reply_entry(req, &param) == -ENOENT)
 		node_forget(node, 1);
 }
@@ -144,15 +201,11 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct link *link = link_get();
 	struct mp_packet_entry entry;
-	const char *target;
 	struct stat st;
-	int ret = stat_node(link, node_of(ino), &entry, &target);
+	int ret = node_verify(node_of(ino), &entry);
 
 	(void)fi;
-	if (link)
-		link_put(link);
 	if (ret) {
 		fuse_reply_err(req, -ret);
 		return;
