@@ -83,6 +83,7 @@ struct mp_packet_entry {
 struct mp_changes {
 	uint64_t begun, ended;
 };
+#define MP_CHANGES_OVER UINT64_MAX /* `begun` when the machine has gone: the next one has a page of its own */
 
 #ifdef __cplusplus
 }

@@ -48,11 +48,14 @@ extern struct mp_dir *tree_root; /* "/"; lives from tree_init() to tree_exit() *
 
 /*
  * The page that counts changes of what steady files show and of the tree's
- * shape. Made inside mem_hotplug_begin() before there is a machine; 0 or -errno.
+ * shape. Made and ended inside mem_hotplug_begin() when there is no machine; 0 or -errno.
  * Its descriptor, or -1 without one.
  */
 int tree_changes_share(void);
+void tree_changes_unshare(void);
 int tree_changes_fd(void);
+/* One more change, so that nobody trusts what he knows. */
+void tree_changes_count(void);
 /* Text of a steady file, one page, at a path; `id` as below. Its length; -EAGAIN: it is not steady. */
 ssize_t tree_read_steady(const char *path, u64 id, char *page);
 

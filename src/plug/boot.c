@@ -251,6 +251,7 @@ static void boot_undo(enum boot_level level)
 		tree_exit();
 		fallthrough;
 	case NOTHING:
+		tree_changes_unshare();
 		cpus_clear();
 		memset(node_states, 0, sizeof(nodemask_t) * NR_NODE_STATES);
 		nr_node_ids = 0;

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <linux/kernel.h>
 #include "backing/file.h"
+#include "device/tree.h"
 #include "os/os.h"
 #include "serve/serve_internal.h"
-#include "sync/changes.h"
 #include "sync/thread.h"
 
 #define SOCKET_PATH_MAX 108
@@ -206,8 +206,7 @@ int mp_serve_stop(void)
 	if (serve.running) {
 		os_unlink(serve.path);
 		/* What clients know is to be asked for again, which then fails. */
-		changes_begin();
-		changes_end();
+		tree_changes_count();
 		__atomic_store_n(&serve.stop, 1, __ATOMIC_RELEASE);
 		os_write(serve.eventfd, &one, sizeof(one));
 		pthread_join(serve.thread, NULL);

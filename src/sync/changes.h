@@ -9,7 +9,7 @@
 
 #include <memplug/serve.h>
 
-/* Where the counts are: shared with other processes, or this one's own before the first boot. */
+/* Where the counts are: shared with other processes, or this one's own without a machine. */
 extern struct mp_changes *changes_page;
 
 static inline void changes_begin(void)
@@ -26,8 +26,8 @@ static inline void changes_end(void)
 }
 
 /*
- * The counts move to `page`. Inside one change, the caller's, and no other: there is no
- * machine yet, and mem_hotplug_lock is held for writing.
+ * The counts move to `page`, or to where they were first (NULL). Inside one change, the caller's, and
+ * no other: there is no machine, and mem_hotplug_lock is held for writing.
  */
 void changes_move(struct mp_changes *page);
 /* In a fork child: back to counts of its own. */

@@ -15,7 +15,9 @@
 
 #define PAGE_BYTES 4096
 
-static const struct mp_changes *page;
+/* Until there is one: a machine that has gone. */
+static const struct mp_changes none = { .begun = MP_CHANGES_OVER };
+static const struct mp_changes *page = &none;
 /* Atomic: number of the machine whose page is there, 0: none. */
 static uint64_t machine;
 
@@ -31,6 +33,11 @@ uint64_t changes_now(void)
 	if (begun != ended || __atomic_load_n(&machine, __ATOMIC_ACQUIRE) != number)
 		return 0;
 	return number << 48 | begun;
+}
+
+bool changes_are_over(void)
+{
+	return __atomic_load_n(&page->begun, __ATOMIC_ACQUIRE) == MP_CHANGES_OVER;
 }
 
 /* Its descriptor, or -1. */
@@ -68,7 +75,7 @@ void changes_connect(int fd)
 
 	if (file < 0)
 		return;
-	at = mmap((void *)page, PAGE_BYTES, PROT_READ, MAP_SHARED | (page ? MAP_FIXED : 0), file, 0);
+	at = mmap(page != &none ? (void *)page : NULL, PAGE_BYTES, PROT_READ, MAP_SHARED | (page != &none ? MAP_FIXED : 0), file, 0);
 	close(file);
 	if (at == MAP_FAILED)
 		return;

@@ -60,6 +60,8 @@ void link_set_session(struct fuse_session *session);
 uint64_t changes_now(void);
 /* The page of the machine behind a new connection; without one everything is asked for. */
 void changes_connect(int fd);
+/* The machine whose page it is has gone. */
+bool changes_are_over(void);
 void changes_disconnect(void);
 
 /* ---- texts.c: texts that several open files share ---- */

@@ -76,7 +76,9 @@ static void listen_to(int fd)
 
 	if (send(fd, &head, sizeof(head), MSG_NOSIGNAL) < 0)
 		return;
-	while ((n = recv(fd, packet, MP_PACKET_MAX, 0)) >= (ssize_t)sizeof(head)) {
+	/* News without a page: there is another machine behind the socket. */
+	while ((n = recv(fd, packet, MP_PACKET_MAX, 0)) >= (ssize_t)sizeof(head) &&
+	       !changes_are_over()) {
 		memcpy(&head, packet, sizeof(head));
 		packet[n] = '\0';
 		pthread_mutex_lock(&lock);
