@@ -18,6 +18,7 @@
 #define SMALLEST_MAP (1ULL << 30)
 
 char *mp_direct_map;
+u64 (*backing_apart_hook)(u64 start, u64 size);
 
 static struct {
 	struct mutex lock;
@@ -152,13 +153,22 @@ void backing_restore(u64 start, u64 size)
 
 /* ---- memory of the host ---- */
 
+static s64 part_held(struct extent *extent, u64 start, u64 end)
+{
+	s64 bytes = part_resident(extent, start, end);
+
+	if (bytes >= 0 && kind_of(extent)->apart && backing_apart_hook)
+		bytes += (s64)backing_apart_hook(start, end - start);
+	return bytes;
+}
+
 static u64 resident_of(bool all)
 {
 	u64 total = 0;
 
 	for (struct extent *extent = extent_at(0); extent; extent = extent->next) {
 		s64 bytes = all || kind_of(extent)->counts ?
-			part_resident(extent, extent->start, extent->end) : 0;
+			part_held(extent, extent->start, extent->end) : 0;
 
 		total += bytes > 0 ? (u64)bytes : 0;
 	}
@@ -188,7 +198,7 @@ static s64 resident(u64 start, u64 end)
 
 	for (; extent && extent->start < end; extent = extent->next) {
 		u64 from = max(start, extent->start), to = min(end, extent->end);
-		s64 bytes = part_resident(extent, from, to);
+		s64 bytes = part_held(extent, from, to);
 
 		if (bytes < 0)
 			return bytes;
@@ -374,8 +384,41 @@ int backing_use_for_maps(u64 start, u64 *granule)
 		*granule = kind_of(extent)->granule;
 		error = 0;
 	}
+	if (extent && extent->start <= start && kind_of(extent)->apart) {
+		*granule = kind_of(extent)->granule;
+		error = BACKING_APART;
+	}
 	mutex_unlock(&backing.lock);
 	return error;
+}
+
+int backing_place_of(u64 start, struct backing_place *place)
+{
+	struct extent *extent;
+	int error = -EINVAL;
+
+	mutex_lock(&backing.lock);
+	extent = extent_at(start);
+	if (extent && extent->start <= start && kind_of(extent)->apart) {
+		*place = (struct backing_place){ extent->rule->want.host_node, backing.populate };
+		error = 0;
+	}
+	mutex_unlock(&backing.lock);
+	return error;
+}
+
+struct backing_kinds backing_kinds(void)
+{
+	struct backing_kinds kinds = { 0 };
+	struct extent *extent;
+
+	mutex_lock(&backing.lock);
+	for (extent = extent_at(0); extent && !(kinds.files && kinds.apart); extent = extent->next) {
+		kinds.files |= kind_of(extent)->movable;
+		kinds.apart |= kind_of(extent)->apart;
+	}
+	mutex_unlock(&backing.lock);
+	return kinds;
 }
 
 int backing_map_again(u64 start, void *at, u64 size)

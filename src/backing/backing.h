@@ -72,13 +72,30 @@ u64 backing_resident_total(void);
 /*
  * The memory at `start`, whose block does not leave meanwhile, is to be mapped a second time and to move
  * under those who use it: huge pages where the host gives them, and not twice in a core. 0 and *granule, the
- * size of the host's pages; -EOPNOTSUPP: a kind that cannot.
+ * size of the host's pages; -EOPNOTSUPP: a kind that cannot. BACKING_APART: it is neither mapped twice nor moves,
+ * see backing_map_apart().
  */
+enum { BACKING_APART = 1 };
 int backing_use_for_maps(u64 start, u64 *granule);
 /* Maps its pages at `at` too, left out of fork; and privately: what is written there is copied first. */
 int backing_map_again(u64 start, void *at, u64 size);
 int backing_map_private(u64 start, void *at, u64 size);
-/* Is [start, start + size) of such memory nothing but a hole (1) or not (0)? -errno. Pages that the host
+/*
+ * For memory that is BACKING_APART: maps at `at` memory that counts as [start, start + size), whose own pages
+ * are given up; it comes from where the block's comes from, and at once if the block's does. With `fork` a fork
+ * child has it too. 0 or -errno: nothing is mapped there then.
+ */
+int backing_map_apart(u64 start, void *at, u64 size, bool fork);
+/* What is mapped at `at` counts as [to, to + size) from now on. -EBUSY: it cannot go where that comes from. */
+int backing_count_apart(u64 from, u64 to, void *at, u64 size);
+/* What the machine's memory is: can it be mapped twice and move, is some BACKING_APART? */
+struct backing_kinds {
+	bool files, apart;
+};
+struct backing_kinds backing_kinds(void);
+/* Bytes resident of what counts as [start, start + size); takes no lock. NULL: nothing does. */
+extern u64 (*backing_apart_hook)(u64 start, u64 size);
+/* Is [start, start + size) of a memory file nothing but a hole (1) or not (0)? -errno. Pages that the host
  * has swapped out are no hole. */
 int backing_hole(u64 start, u64 size);
 

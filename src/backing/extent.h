@@ -40,6 +40,13 @@ int part_restore(struct extent *extent, u64 start, u64 end);
 /* From now on its live parts are advised as backing_use_for_maps() says. */
 void extent_use_for_maps(struct extent *extent);
 
+/* Where memory comes from that is BACKING_APART. 0 or -EINVAL: it is not. Takes backing.lock. */
+struct backing_place {
+	int host_node;	/* or -1 */
+	bool populate;	/* at once */
+};
+int backing_place_of(u64 start, struct backing_place *place);
+
 /* What was mapped at [start, start + size) beside device memory is again: holes of boot RAM, or
  * nothing. What the host refuses is logged. mem_hotplug_lock (write); takes backing.lock. */
 void backing_restore(u64 start, u64 size);

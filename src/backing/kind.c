@@ -141,7 +141,7 @@ static const struct backing_kind memfd = {
 };
 static const struct backing_kind anonymous = {
 	"anonymous", anonymous_open, anonymous_close, anonymous_map, anonymous_populate,
-	anonymous_discard, resident_pages, .counts = true, .granule = PAGE_BYTES,
+	anonymous_discard, resident_pages, .counts = true, .apart = true, .granule = PAGE_BYTES,
 };
 
 static const struct backing_kind *const kinds[] = {

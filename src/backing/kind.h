@@ -42,6 +42,7 @@ struct backing_kind {
 	bool discard_mapped; /* discard() needs the mapping */
 	bool counts;	     /* of the host's ordinary memory */
 	bool movable;	     /* userfaultfd can hold it still, and it can be mapped twice */
+	bool apart;	     /* what programs map is memory of its own, and only counts as the block's */
 	u64 granule;	     /* bytes of its pages */
 };
 

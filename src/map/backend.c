@@ -41,11 +41,12 @@ static const struct map_backend file_backend = {
 
 const struct map_backend *backend_of_page(const struct page *page, u64 *granule)
 {
-	return backing_use_for_maps(page_to_phys(page), granule) ? NULL : &file_backend;
+	int how = backing_use_for_maps(page_to_phys(page), granule);
+
+	return how == BACKING_APART ? &map_anonymous_backend : how ? NULL : &file_backend;
 }
 
 const struct map_backend *backend_of(entry_t entry)
 {
-	(void)entry;
-	return &file_backend;
+	return entry & MAP_APART ? &map_anonymous_backend : &file_backend;
 }

@@ -1,36 +1,47 @@
 // SPDX-License-Identifier: MIT
 /* The file /memplug/map: what holds memory still while it moves, what else was tried, and numbers. */
 #include "map/map.h"
+#include "backing/backing.h"
 #include "device/text.h"
 #include "os/os.h"
 #include "plug/plug_files.h"
 
 #include <inttypes.h>
 
-static void show_probe(struct text *text, const char *name, bool tried, bool in_force, int error)
+static void show_probes(struct text *text, bool tried, bool ready)
 {
-	if (in_force)
-		text_printf(text, "probe %s: in force\n", name);
-	else if (!tried)
-		text_printf(text, "probe %s: not needed\n", name);
-	else
-		text_printf(text, "probe %s: %s\n", name, strerror(-error));
+	static const char *const names[NR_SOURCES] = { "userfaultfd(2)", "/dev/userfaultfd",
+						       "MEMPLUG_USERFAULTFD" };
+	unsigned int i;
+
+	for (i = 0; i < NR_SOURCES; i++) {
+		bool in_force = ready && i == mechanism.source;
+
+		text_printf(text, "probe %s: %s\n", names[i],
+			    in_force ? "in force" : !tried || (ready && i > mechanism.source) ?
+				       "not needed" : strerror(-mechanism.error[i]));
+	}
 }
 
-static void show_mechanism(struct text *text, bool ready)
+static void show_mechanism(struct text *text)
 {
-	bool device = ready && mechanism.device;
+	struct backing_kinds kinds = backing_kinds();
+	bool tried = kinds.files || !kinds.apart;
+	/* Asking is free of consequences but two descriptors. */
+	bool ready = tried && !mechanism_ready();
 
-	text_printf(text, "mechanism %s\n", ready ? "userfaultfd-wp" : "none");
-	show_probe(text, "userfaultfd(2)", true, ready && !device, mechanism.full_error);
-	show_probe(text, "/dev/userfaultfd", device || !ready, device, mechanism.device_error);
-	if (!ready) {
-		text_printf(text, "costs mp_map() is refused: nothing else here holds system calls too\n");
-		return;
+	text_printf(text, "mechanism %s\n", mp_map_mechanism());
+	show_probes(text, tried, ready);
+	if (ready) {
+		text_printf(text, "costs writers of a granule wait while it is copied, readers never; see windows\n");
+		text_printf(text, "checked %s\n", mechanism.pagemap >= 0 ?
+			    "each window, by /proc/self/pagemap" : "no: without /proc");
+	} else if (tried) {
+		text_printf(text, "costs mp_map() is refused%s: nothing else here holds system calls too\n",
+			    kinds.apart ? " but for anonymous memory" : "");
 	}
-	text_printf(text, "costs writers of a granule wait while it is copied, readers never; see windows\n");
-	text_printf(text, "checked %s\n", mechanism.pagemap >= 0 ? "each window, by /proc/self/pagemap" :
-								     "no: without /proc");
+	if (kinds.apart)
+		text_printf(text, "anonymous memory costs nothing: it stays where it is and counts to another block\n");
 }
 
 static void show_huge_pages(struct text *text)
@@ -69,8 +80,7 @@ ssize_t map_show(char **buf)
 {
 	struct text text = { 0 };
 
-	/* Asking is free of consequences but two descriptors. */
-	show_mechanism(&text, !mechanism_ready());
+	show_mechanism(&text);
 	show_huge_pages(&text);
 	show_numbers(&text);
 	return text_take(&text, buf);

@@ -98,6 +98,7 @@ static int map_unit(const struct map_request *req, unsigned int order, char *at)
 	page = unit_take(&unit, &backend, &error);
 	if (!page)
 		return error;
+	flags |= backend->entry_flag;
 	error = backend->place(page, at, PAGE_SIZE << order, flags);
 	if (error) {
 		put_page(page);

@@ -30,6 +30,8 @@
 #define MAP_WHOLE 8u  /* MP_MAP_HUGE: moves in one window, never split */
 #define MAP_FORK 16u  /* MP_MAP_FORK */
 #define MAP_PRIVATE_COPY 32u /* mapped private since a fork; in a unit's first entry, as MAP_MOVING */
+#define MAP_APART 64u /* of the anonymous backend */
+#define MAP_STUCK 128u /* could not move when asked last (-EBUSY); in a unit's first entry */
 #define MAP_FLAGS 0xffu
 #define MAP_PFN_SHIFT 8
 typedef u64 entry_t;
@@ -62,7 +64,7 @@ int table_reserve(const void *at, size_t length);
 entry_t table_get(const void *at);
 /* Changes an entry and keeps count of mappings. map_state.lock held. */
 void table_set(const void *at, entry_t entry);
-/* The next entry that is not 0 in [at, end); NULL: none. map_state.lock held. */
+/* The next entry that is not 0 in [at, end); NULL: none. Takes no lock. */
 char *table_next(char *at, char *end);
 /* No address of the program is beyond. */
 char *table_end(void);
@@ -89,8 +91,13 @@ extern struct map_state map_state;
 
 struct mechanism {
 	int uffd, pagemap; /* -1: not open; pagemap below: the host has none */
-	bool device;	   /* from /dev/userfaultfd */
-	int full_error, device_error; /* why not, when it is not that */
+	enum mechanism_source {
+		SOURCE_CALL,	  /* userfaultfd(2) */
+		SOURCE_DEVICE,	  /* /dev/userfaultfd */
+		SOURCE_INHERITED, /* a descriptor of it that MEMPLUG_USERFAULTFD names */
+		NR_SOURCES,
+	} source;		  /* of uffd; the first that could be had */
+	int error[NR_SOURCES];	  /* why not those before it; all if there is none */
 };
 extern struct mechanism mechanism;
 /* Something can hold pages still; opens it anew if the program has closed it. 0, or -EOPNOTSUPP with a reason. */
@@ -114,6 +121,7 @@ bool pagemap_is_private(u64 entry);
  */
 struct map_backend {
 	const char *name; /* as mp_map_mechanism() */
+	unsigned int entry_flag; /* of its units' entries */
 	/* Units can be mapped and moved now; -EOPNOTSUPP with a reason. */
 	int (*ready)(void);
 	/* Makes a unit nobody has mapped read as zero where it will be mapped. */
@@ -132,6 +140,12 @@ struct map_backend {
 /* Of memory of the machine; NULL: of a kind that cannot be mapped. *granule: its pages. */
 const struct map_backend *backend_of_page(const struct page *page, u64 *granule);
 const struct map_backend *backend_of(entry_t entry);
+
+/* ---- anonymous.c ---- */
+
+extern const struct map_backend map_anonymous_backend;
+/* Bytes that count as [start, start + size) and that the host holds. No lock. */
+u64 anonymous_resident(u64 start, u64 size);
 
 /* ---- unit.c ---- */
 

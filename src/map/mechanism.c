@@ -6,6 +6,7 @@
  * opening; the descriptors are read without it.
  */
 #include "map/map.h"
+#include "backing/backing.h"
 #include "backing/file.h"
 #include "hotplug/hotplug.h"
 #include "page/page.h"
@@ -15,7 +16,12 @@
 #include "report/report.h"
 #include "sync/thread.h"
 
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
 #define DEVICE "/dev/userfaultfd"
+#define INHERITED "MEMPLUG_USERFAULTFD"
 #define PAGEMAP_WRITE_PROTECTED (1ULL << 57)
 #define PAGEMAP_OF_FILE (1ULL << 61)
 #define PAGEMAP_SWAPPED (1ULL << 62)
@@ -36,25 +42,74 @@ static int open_device(void)
 	return fd;
 }
 
-static int begin(int fd, int *error)
+/* Kept as a copy of our own, which programs do not close by number. */
+static int inherited = -1;
+
+/* The descriptor that the environment names, if it is one of the device. */
+static int find_inherited(void)
 {
-	*error = fd < 0 ? fd : os_uffd_begin(fd);
-	if (!*error)
+	const char *text = secure_getenv(INHERITED);
+	char *end;
+	long fd;
+
+	if (!text || !*text)
+		return -ENOENT;
+	fd = strtol(text, &end, 10);
+	if (*end || fd < 0 || fd > INT_MAX)
+		return -EINVAL;
+	return S_ISCHR(os_file_type((int)fd)) ? (int)fd : -EBADF;
+}
+
+static int open_inherited(void)
+{
+	int fd;
+
+	if (inherited < 0) {
+		fd = find_inherited();
+		if (fd >= 0)
+			fd = os_dup_from(fd, 3);
+		if (fd < 0)
+			return fd;
+		inherited = backing_fd_high(fd);
+	}
+	fd = os_userfaultfd_of(inherited);
+	if (fd < 0) {
+		os_close(inherited);
+		inherited = -1;
+	}
+	return fd;
+}
+
+static int begin(int fd)
+{
+	int error = fd < 0 ? fd : os_uffd_begin(fd);
+
+	if (!error)
 		return backing_fd_high(fd);
 	if (fd >= 0)
 		os_close(fd);
-	return *error;
+	return error;
 }
 
 static int open_all(void)
 {
-	int fd = begin(os_userfaultfd(), &mechanism.full_error);
+	static int (*const open_source[NR_SOURCES])(void) = {
+		[SOURCE_CALL] = os_userfaultfd,
+		[SOURCE_DEVICE] = open_device,
+		[SOURCE_INHERITED] = open_inherited,
+	};
+	enum mechanism_source source;
+	int fd = -1;
 
-	mechanism.device = fd < 0;
-	if (fd < 0)
-		fd = begin(open_device(), &mechanism.device_error);
+	for (source = SOURCE_CALL; source < NR_SOURCES; source++) {
+		fd = begin(open_source[source]());
+		if (fd >= 0)
+			break;
+		mechanism.error[source] = fd;
+	}
 	if (fd < 0)
 		return fd;
+	mechanism.source = source;
 	WRITE_ONCE(mechanism.uffd, fd);
 	return 0;
 }
@@ -69,14 +124,17 @@ static void open_pagemap(void)
 
 static int refuse(void)
 {
-	if (mechanism.full_error == -EINVAL || mechanism.device_error == -EINVAL)
+	/* It says so of a feature that it does not know. */
+	if (mechanism.error[SOURCE_CALL] == -EINVAL || mechanism.error[SOURCE_DEVICE] == -EINVAL)
 		return reason_set(MP_REASON_SYSTEM, -EOPNOTSUPP, "userfaultfd",
 				  "map refused: this Linux cannot write-protect shared memory with userfaultfd; "
-				  "5.19 or later can");
+				  "5.19 or later can, and backing = anonymous needs none");
 	return reason_set(MP_REASON_SYSTEM, -EOPNOTSUPP, "userfaultfd",
-			  "map refused: userfaultfd(2) says %s and " DEVICE " %s; give the program "
-			  "CAP_SYS_PTRACE or access to " DEVICE ", or set vm.unprivileged_userfaultfd=1",
-			  strerror(-mechanism.full_error), strerror(-mechanism.device_error));
+			  "map refused: userfaultfd(2) says %s and " DEVICE " %s; give the program CAP_SYS_PTRACE, "
+			  "access to " DEVICE " or " INHERITED ", set vm.unprivileged_userfaultfd=1, or back the "
+			  "machine with anonymous memory, which needs none",
+			  strerror(-mechanism.error[SOURCE_CALL]),
+			  strerror(-mechanism.error[SOURCE_DEVICE]));
 }
 
 int mechanism_ready(void)
@@ -111,6 +169,7 @@ void mechanism_check(void)
 
 int mp_map_prepare(void)
 {
+	struct backing_kinds kinds;
 	int error;
 
 	if (!machine_booted)
@@ -120,12 +179,23 @@ int mp_map_prepare(void)
 	if (!error && !map_state.mappings_limit)
 		map_state.mappings_limit = mappings_allowed();
 	mutex_unlock(&mechanism_lock);
-	return error ?: mechanism_ready();
+	if (error)
+		return error;
+	/* Anonymous memory needs none; who maps other memory is refused then. */
+	kinds = backing_kinds();
+	return kinds.apart ? 0 : mechanism_ready();
 }
 
 const char *mp_map_mechanism(void)
 {
-	return READ_ONCE(mechanism.uffd) >= 0 ? "userfaultfd-wp" : "none";
+	struct backing_kinds kinds = { 0 };
+
+	if (machine_booted)
+		kinds = backing_kinds();
+	if (READ_ONCE(mechanism.uffd) < 0)
+		return kinds.apart ? map_anonymous_backend.name : "none";
+	return !kinds.apart ? "userfaultfd-wp" : kinds.files ? "userfaultfd-wp, anonymous" :
+							       map_anonymous_backend.name;
 }
 
 int hold(void *at, size_t len)
@@ -193,4 +263,5 @@ __attribute__((constructor)) static void map_at_start(void)
 	offline_empty_hook = futex_all_moved;
 	page_state_hook = map_page_state;
 	own_map_show_hook = map_show;
+	backing_apart_hook = anonymous_resident;
 }

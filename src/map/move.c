@@ -38,7 +38,7 @@ static entry_t begin_move(struct page *src)
 static void finish_move(struct page *dst, struct page *src, entry_t entry, int error)
 {
 	char *at = (char *)src->index;
-	unsigned int flags = (unsigned int)(entry & MAP_FLAGS);
+	unsigned int flags = (unsigned int)(entry & MAP_FLAGS & ~MAP_STUCK);
 	size_t i;
 
 	mutex_lock(&map_state.lock);
@@ -53,6 +53,8 @@ static void finish_move(struct page *dst, struct page *src, entry_t entry, int e
 		map_state.bytes_moved += unit_bytes(entry);
 	} else {
 		map_state.failed++;
+		if (error == -EBUSY)
+			table_set(at, table_get(at) | MAP_STUCK);
 	}
 	unclaim_unit(at);
 	mutex_unlock(&map_state.lock);
@@ -70,7 +72,8 @@ static int map_migrate(struct page *dst, struct page *src, enum migrate_mode mod
 		return -EAGAIN;
 	error = backend_of(entry)->move(dst, src, entry, unit_bytes(entry));
 	finish_move(dst, src, entry, error);
-	if (!error)
+	/* Anonymous memory's futexes are known by address. */
+	if (!error && !(entry & MAP_APART))
 		futex_unit_moved((char *)dst->index, page_address(src), unit_bytes(entry));
 	return error;
 }
@@ -116,7 +119,7 @@ static int move_run(struct page_move *moves, const entry_t *entries, unsigned in
 	error = backend_of(entries[0])->move(moves->dst, moves->src, entries[0], n * GRANULE);
 	for (i = 0; i < n; i++)
 		finish_move(moves[i].dst, moves[i].src, entries[i], error);
-	if (!error)
+	if (!error && !(entries[0] & MAP_APART))
 		futex_unit_moved(at, page_address(moves->src), n * GRANULE);
 	return error;
 }

@@ -87,12 +87,14 @@ entry_t table_get(const void *at)
 	return read_entry((uintptr_t)at);
 }
 
-/* One mapping of the host: neighbours whose pages are neighbours too, in one block. */
+/* One mapping of the host: anonymous neighbours, or neighbours whose pages are neighbours too, in one block. */
 static bool joined(entry_t first, entry_t second)
 {
 	unsigned long block_pages = memory_block_size_bytes() >> PAGE_SHIFT;
 
-	return first && second && entry_pfn(first) + GRANULE_PAGES == entry_pfn(second) &&
+	if (first & second & MAP_APART)
+		return true;
+	return first && second && !((first ^ second) & MAP_APART) && entry_pfn(first) + GRANULE_PAGES == entry_pfn(second) &&
 	       entry_pfn(second) % block_pages;
 }
 
@@ -123,14 +125,14 @@ char *table_next(char *from, char *end)
 {
 	uintptr_t at = (uintptr_t)from;
 
-	while (at < (uintptr_t)end) {
+	while (chunks && at < (uintptr_t)end) {
 		entry_t *chunk = chunk_of(at);
 
 		if (!chunk) {
 			at = (at | ((1UL << CHUNK_SHIFT) - 1)) + 1;
 			continue;
 		}
-		if (*slot(chunk, at))
+		if (__atomic_load_n(slot(chunk, at), __ATOMIC_RELAXED))
 			return (char *)at;
 		at += GRANULE;
 	}

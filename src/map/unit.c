@@ -41,7 +41,7 @@ int unit_clear(struct page *page, size_t bytes)
 static int refuse_kind(const struct page *page, const char *what)
 {
 	return reason_set(MP_REASON_ARGUMENT, -EOPNOTSUPP, "backing",
-			  "map refused: %s at 0x%llx; map memory of a node backed by memfd or hugetlb",
+			  "map refused: %s at 0x%llx; map memory of a node backed by memfd, anonymous or hugetlb",
 			  what, (unsigned long long)page_to_phys(page));
 }
 

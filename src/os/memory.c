@@ -135,7 +135,10 @@ int os_move_mapping(void *from, void *to, size_t len)
 	return mremap(from, len, len, flags, to) == MAP_FAILED ? -errno : 0;
 }
 
-int os_bind(void *at, size_t len, int node)
+#define MPOL_STRICT 1u
+#define MPOL_MOVE 2u
+
+static int bind_to(void *at, size_t len, int node, unsigned int flags)
 {
 	enum { BIND = 2, WORDS = 1024 / (8 * sizeof(unsigned long)) };
 	unsigned long mask[WORDS] = { 0 };
@@ -143,7 +146,22 @@ int os_bind(void *at, size_t len, int node)
 	if (node < 0 || node >= 1024)
 		return -EINVAL;
 	mask[node / (8 * (int)sizeof(mask[0]))] = 1UL << node % (8 * (int)sizeof(mask[0]));
-	return syscall(SYS_mbind, at, len, BIND, mask, 1025UL, 0U) ? -errno : 0;
+	return syscall(SYS_mbind, at, len, BIND, mask, 1025UL, flags) ? -errno : 0;
+}
+
+int os_bind(void *at, size_t len, int node)
+{
+	return bind_to(at, len, node, 0);
+}
+
+int os_bind_moving(void *at, size_t len, int node)
+{
+	return bind_to(at, len, node, MPOL_STRICT | MPOL_MOVE);
+}
+
+int os_bind_default(void *at, size_t len)
+{
+	return syscall(SYS_mbind, at, len, 0, NULL, 0UL, 0U) ? -errno : 0;
 }
 
 int os_residency(void *at, size_t len, unsigned char *vec)

@@ -49,6 +49,8 @@ int os_open_file(const char *path);		/* for reading and writing, made with mode 
 int os_open_device(const char *path);		/* the same, never made */
 int os_file_type(int fd);			/* st_mode */
 int os_bind(void *at, size_t len, int node);	/* the range's pages come from this node of the host */
+int os_bind_moving(void *at, size_t len, int node); /* what is there goes there too; -EIO: some of it cannot */
+int os_bind_default(void *at, size_t len);	/* from wherever the host likes, what is there stays */
 int os_dup_from(int fd, int lowest);		/* close-on-exec copy numbered >= lowest */
 int os_dup(int fd);				/* close-on-exec copy for the program: not os_owns() */
 int os_close(int fd);

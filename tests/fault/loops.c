@@ -379,6 +379,19 @@ static void undo_device_unmap(void) { must_work(op_device_map()); }
 #define MAPPED ((2UL << 20) + 3 * MP_MAP_GRANULE)
 static char *mapped_room, *mapped;
 
+static int with_anonymous(void)
+{
+	return mp_desc_set(desc, "backing", "anonymous");
+}
+/* Blocks that come later are bound to a node of the host: what is mapped must go there. */
+static int with_bound(void)
+{
+	struct mp_backing bound = { .kind = "anonymous", .bind = true, .host_node = 0 };
+	int ret = mp_desc_back_range(desc, HOT + BLOCK, BLOCK, &bound);
+
+	return with_anonymous() ?: ret == -EEXIST ? 0 : ret;
+}
+
 static int op_online_next(void) { return mp_write_string("/sys/devices/system/memory/memory33/state", "online_movable"); }
 static int op_map(void)
 {
@@ -429,6 +442,8 @@ static void mapped_check_page(char *at)
 {
 	char *page = (char *)__va(PFN_PHYS(entry_pfn(table_get(at))));
 
+	if (table_get(at) & MAP_APART)
+		return;
 	*at = 'n';
 	if (*(volatile char *)page != 'n')
 		FAIL("mapped at %p is not its page", at);
@@ -449,7 +464,7 @@ static void mapped_check(void)
 
 struct operation {
 	const char *name;
-	int (*before[5])(void); /* what makes the machine it starts from */
+	int (*before[6])(void); /* what makes the machine it starts from */
 	int (*run)(void);
 	void (*undo)(void);
 	bool populated; /* the block holds pages meanwhile */
@@ -481,12 +496,16 @@ static const struct operation operations[] = {
 	{ "map", { op_boot, op_add, op_online }, op_map, undo_map, false },
 	{ "unmap", { op_boot, op_add, op_online }, op_unmap, undo_unmap, false },
 	{ "evacuate", { op_boot, op_add, op_online, op_online_next }, op_offline, undo_offline, false },
+	{ "map_anonymous", { with_anonymous, op_boot, op_add, op_online }, op_map, undo_map, false },
+	{ "unmap_anonymous", { with_anonymous, op_boot, op_add, op_online }, op_unmap, undo_unmap, false },
+	{ "recount", { with_anonymous, op_boot, op_add, op_online, op_online_next }, op_offline, undo_offline, false },
+	{ "recount_bound", { with_bound, op_boot, op_add, op_online, op_online_next }, op_offline, undo_offline, false },
 };
 
 /* The program has mapped memory of the block. */
 static bool maps_memory(const struct operation *op)
 {
-	return op->run == op_unmap || op->before[3] == op_online_next;
+	return op->run == op_unmap || op->before[3] == op_online_next || op->before[4] == op_online_next;
 }
 
 static void prepare(const struct operation *op)
@@ -718,6 +737,10 @@ OPERATION(19, device_map)
 OPERATION(20, device_unmap)
 OPERATION(21, ring_save)
 OPERATION(22, map)
+OPERATION(25, map_anonymous)
+OPERATION(26, unmap_anonymous)
+OPERATION(27, recount)
+OPERATION(28, recount_bound)
 OPERATION(23, unmap)
 
 TEST(none_nth_call_evacuate, "moving mapped memory loses nothing when its nth system call fails")

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 
 static __thread struct {
 	bool armed, hit;
@@ -43,6 +45,35 @@ long fault_disarm(bool *hit, const char **what)
 	return fault.seen;
 }
 
+#define ALWAYS 4
+static struct {
+	const char *name;
+	int error; /* atomic */
+} always[ALWAYS];
+
+void fault_always(const char *name, int error)
+{
+	size_t i = 0;
+
+	while (i < ALWAYS && always[i].name && strcmp(always[i].name, name))
+		i++;
+	if (i == ALWAYS)
+		abort();
+	always[i].name = name;
+	__atomic_store_n(&always[i].error, error, __ATOMIC_RELEASE);
+}
+
+static int error_of(const char *name)
+{
+	for (size_t i = 0; i < ALWAYS; i++) {
+		int error = __atomic_load_n(&always[i].error, __ATOMIC_ACQUIRE);
+
+		if (error && !strcmp(always[i].name, name))
+			return error;
+	}
+	return 0;
+}
+
 static bool turn(enum fault_kind kind, const char *what)
 {
 	if (!fault.armed || fault.kind != kind)
@@ -62,6 +93,8 @@ static bool turn(enum fault_kind kind, const char *what)
 	{ \
 		if (turn(FAULT_SYSCALL, #name)) \
 			return (type)(error); \
+		if (error_of(#name)) \
+			return (type)error_of(#name); \
 		return __real_##name args; \
 	}
 
@@ -97,6 +130,8 @@ WRAP(int, os_open_file, (const char *path), (path), -EMFILE)
 WRAP(int, os_open_device, (const char *path), (path), -EMFILE)
 WRAP(int, os_file_type, (int fd), (fd), -EIO)
 WRAP(int, os_bind, (void *at, size_t len, int node), (at, len, node), -ENOMEM)
+WRAP(int, os_bind_moving, (void *at, size_t len, int node), (at, len, node), -EIO)
+WRAP(int, os_bind_default, (void *at, size_t len), (at, len), -ENOMEM)
 WRAP(int64_t, os_file_size, (int fd), (fd), -EIO)
 WRAP(int64_t, os_file_resident, (int fd), (fd), -EIO)
 WRAP(int64_t, os_next_data, (int fd, uint64_t offset), (fd, offset), -EIO)

@@ -8,6 +8,9 @@
 #include <memplug/map.h>
 #include <sys/mman.h>
 
+#ifndef MAP_BACKING
+#define MAP_BACKING "memfd"
+#endif
 #define GRANULE ((size_t)MP_MAP_GRANULE)
 #define MIB ((size_t)1 << 20)
 #define BLOCKS 3
@@ -202,7 +205,7 @@ static void under_load(unsigned int flags)
 	int n = 0, round;
 	void *bad;
 
-	machine_boot("overcommit = yes\n");
+	machine_boot("overcommit = yes\nbacking = " MAP_BACKING "\n");
 	add_blocks(1, HOT_BLOCK, BLOCKS);
 	for (int i = 0; i < BLOCKS; i++)
 		CHECK_EQ(set_state(HOT_BLOCK + i, "online_movable"), 0);

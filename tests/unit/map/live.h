@@ -13,10 +13,21 @@
 #define GRANULE ((size_t)MP_MAP_GRANULE)
 #define MIB ((size_t)1 << 20)
 
+/* What the machine's memory is; programs are built for each (tests/meson.build). */
+#ifndef MAP_BACKING
+#define MAP_BACKING "memfd"
+#endif
+#define MACHINE "overcommit = yes\nbacking = " MAP_BACKING "\n"
+
+static inline bool is_anonymous(void)
+{
+	return !strcmp(MAP_BACKING, "anonymous");
+}
+
 /* Node 1 has that many movable blocks; all of what is mapped comes from there. */
 static inline void start(int blocks)
 {
-	machine_boot("overcommit = yes\n");
+	machine_boot(MACHINE);
 	add_blocks(1, HOT_BLOCK, blocks);
 	for (int i = 0; i < blocks; i++)
 		CHECK_EQ(set_state(HOT_BLOCK + i, "online_movable"), 0);

@@ -58,7 +58,7 @@ TEST(probe_device, "without CAP_SYS_PTRACE but with access to /dev/userfaultfd: 
 		SKIP("needs /dev/userfaultfd, and vm.unprivileged_userfaultfd=0");
 	drop_capabilities();
 	start(2);
-	CHECK(mechanism.device);
+	CHECK_EQ(mechanism.source, SOURCE_DEVICE);
 	CHECK(strstr(map_file(), "probe /dev/userfaultfd: in force") != NULL);
 	at = map(4 * MIB, 0);
 	write_pattern(at, 4 * MIB, 1);
@@ -88,16 +88,22 @@ TEST(probe_none, "a program that may use neither is refused, and told what to do
 
 TEST(probe_kind, "memory of a kind that cannot be held is refused with a reason; nothing is taken")
 {
+	char path[] = "/tmp/memplug-probe-XXXXXX", text[256];
 	struct mp_reason reason;
 	void *at = NULL;
+	int fd = mkstemp(path);
 
-	machine_boot("overcommit = yes\nbacking node 1 anonymous\n");
+	CHECK(fd >= 0);
+	close(fd);
+	snprintf(text, sizeof(text), "overcommit = yes\nbacking 0x%lx 0x%lx file path %s\n", HOT, 1UL << 30, path);
+	machine_boot(text);
+	unlink(path);
 	add_blocks(1, HOT_BLOCK, 1);
 	CHECK_EQ(set_state(HOT_BLOCK, "online_movable"), 0);
 	if (mp_map_prepare())
 		SKIP("userfaultfd with write protection is not to be had here");
 	CHECK_EQ(mp_map(&at, MIB, 1, MP_MAP_THISNODE), -EOPNOTSUPP);
 	CHECK_EQ(mp_last_reason(&reason), 0);
-	CHECK(strstr(reason.text, "memfd or hugetlb") != NULL);
+	CHECK(strstr(reason.text, "memfd, anonymous or hugetlb") != NULL);
 	finish();
 }
