@@ -43,7 +43,10 @@ enum { MP_REMAP_MAYMOVE = 1 };
  * -EOPNOTSUPP with a reason: nothing safe is to be had here.
  */
 int mp_map_prepare(void);
-/* "userfaultfd-wp"; "none" without one, or before mp_map_prepare(). The file /memplug/map tells more. */
+/*
+ * "userfaultfd-wp"; "anonymous", if the machine's memory is anonymous and needs none; both, with ", "
+ * between; "none" without one, or before mp_map_prepare(). The file /memplug/map tells more.
+ */
 const char *mp_map_mechanism(void);
 
 /*
@@ -61,7 +64,8 @@ int mp_map(void **addr, size_t length, int nid, unsigned int flags);
  * aligned, or some of it is not mapped); -EBUSY with a reason (pinned); -ENXIO.
  */
 int mp_unmap(void *addr, size_t length);
-/* The same, but the addresses stay reserved, without access: for an allocator that will MP_MAP_FIXED there again. */
+/* The same, but the addresses stay reserved, without access: for an allocator that will MP_MAP_FIXED there again.
+ * Errors as mp_unmap(). */
 int mp_unmap_reserve(void *addr, size_t length);
 /*
  * Makes a range longer or shorter, in place; with MP_REMAP_MAYMOVE elsewhere

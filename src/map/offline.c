@@ -28,8 +28,8 @@ const char *map_page_state(const struct page *page)
 	if (!entry || entry_unit(entry) != page)
 		return "given up, but a fork child reads it";
 	if (entry & MAP_STUCK)
-		return entry & MAP_APART ? "held by the kernel or another process, or no anonymous memory is free" :
-					   "only memory of another kind is free";
+		return entry & MAP_APART ? "held, or no room of its kind" :
+					   "no room of its kind";
 	return entry & MAP_PRIVATE_COPY ? "read by a fork child" : NULL;
 }
 

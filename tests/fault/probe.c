@@ -183,7 +183,7 @@ TEST(probe_bound, "what the host will not move to the node of another block stay
 	CHECK_EQ(set_state(HOT_BLOCK, "offline"), -EINTR);
 	mp_set_deadline(0);
 	CHECK_EQ(mp_block_reason(HOT_BLOCK, &reason), 0);
-	if (!strstr(reason.text, "held by the kernel or another process"))
+	if (!strstr(reason.text, "held, or no room of its kind"))
 		FAIL("the reason is: %s", reason.text);
 	CHECK_STR(read_block(HOT_BLOCK, "state"), "online");
 	CHECK_EQ(mp_block_resident(HOT_BLOCK), 4 * (int64_t)MIB);

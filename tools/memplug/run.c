@@ -277,7 +277,7 @@ const struct verb verb_run = {
 	"  --node N[:SIZE][@HOST]\n"
 	"                     a node of the machine: SIZE of the memory (an equal share), which comes from\n"
 	"                     node HOST of the host (any). The first one is filled first. May be repeated\n"
-	"  --backing KIND     memfd, anonymous, hugetlb: docs/backings.md\n"
+	"  --backing KIND     memfd, anonymous, hugetlb (memfd; anonymous where userfaultfd may not be used)\n"
 	"  --only NAME        programs that it starts get plain memory, unless they have this name;\n"
 	"                     else each gets a machine of its own\n"
 	"  --auto             bring a block before it is needed, take one away when two were free for 10 s\n"

@@ -132,17 +132,45 @@ static int boot(void)
 	return error;
 }
 
+/* Memory files can be had but not moved here, and nobody asked for them. */
+static bool rather_anonymous(int error)
+{
+	return error == -EOPNOTSUPP && !*config.backing;
+}
+
 /* A granule, mapped and given back: is there a way to move memory here at all? */
 static int try_map(void)
 {
 	void *p = region_spare();
 	int error = mp_map_prepare() ?: mp_map(&p, MP_MAP_GRANULE, NO_NODE, MP_MAP_FIXED | MP_MAP_FORK);
 
-	if (error)
-		explain("memory cannot be moved under a running program", error);
-	else
+	if (!error)
 		mp_unmap_reserve(p, MP_MAP_GRANULE);
+	else if (!rather_anonymous(error))
+		explain("memory cannot be moved under a running program", error);
 	return error;
+}
+
+static int boot_and_try(void)
+{
+	int error = boot();
+
+	if (error)
+		return error;
+	error = try_map();
+	if (error)
+		mp_shutdown();
+	return error;
+}
+
+static int boot_what_moves(void)
+{
+	int error = boot_and_try();
+
+	if (!rather_anonymous(error))
+		return error;
+	snprintf(config.backing, sizeof(config.backing), "anonymous");
+	return boot_and_try();
 }
 
 static void serve(void)
@@ -162,18 +190,13 @@ static void serve(void)
 
 int machine_start(void)
 {
-	int error = boot();
+	int error = boot_what_moves();
 	uint64_t more;
 
 	if (error)
 		return error;
 	memset(machine.next, 0, sizeof(machine.next));
 	machine.next[0] = config.block;
-	error = try_map();
-	if (error) {
-		mp_shutdown();
-		return error;
-	}
 	for (more = config.block; more < config.online && !error; more += config.block)
 		error = machine_grow(); /* as far as it goes */
 	serve();

@@ -256,3 +256,41 @@ TEST(map_no_room, "the rest is full: the offline is refused with ENOMEM and a re
 	CHECK_EQ(mp_unmap(at, 240 * MIB), 0);
 	finish();
 }
+
+TEST(map_unmap_reserve, "mp_unmap_reserve() gives granules back and keeps their addresses, without access, for MP_MAP_FIXED")
+{
+	void *again, *other;
+	unsigned char vec;
+	char *at;
+	int fds[2];
+
+	start(2);
+	at = map(4 * MIB, 0);
+	write_pattern(at, 4 * MIB, 1);
+	CHECK_EQ(pipe(fds), 0);
+	CHECK_EQ(mp_unmap_reserve(at + MIB + 1, GRANULE), -EINVAL);
+	CHECK_EQ(mp_unmap_reserve(at + MIB, 8 * MIB), -EINVAL);
+	CHECK_EQ(mp_unmap_reserve(NULL, MIB), -EINVAL);
+	CHECK_EQ(mp_pin(at + MIB, 1), 0);
+	CHECK_EQ(mp_unmap_reserve(at + MIB, MIB), -EBUSY);
+	CHECK_EQ(mp_unpin(at + MIB, 1), 0);
+	CHECK_EQ(wrong(at, 4 * MIB, 1), 0);
+	CHECK_EQ(mp_unmap_reserve(at + MIB, MIB), 0);
+	CHECK_EQ(map_stats().bytes, 3 * MIB);
+	CHECK_EQ(mp_unmap_reserve(at + MIB, MIB), -EINVAL);
+	/* Nobody may look there, and nobody else comes there. */
+	CHECK_EQ(write(fds[1], at + MIB, 1), -1);
+	CHECK_EQ(errno, EFAULT);
+	CHECK_EQ(mincore(at + MIB, 4096, &vec), 0);
+	other = mmap(at + MIB, MIB, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	CHECK(other == MAP_FAILED);
+	again = at + MIB;
+	CHECK_EQ(mp_map(&again, MIB, 1, MP_MAP_FIXED | MP_MAP_THISNODE), 0);
+	CHECK(again == at + MIB);
+	CHECK(is_zero(at + MIB, MIB));
+	CHECK_EQ(wrong(at, MIB, 1), 0);
+	CHECK_EQ(mp_unmap_reserve(at, 4 * MIB), 0);
+	CHECK_EQ(munmap(at, 4 * MIB), 0);
+	finish();
+	CHECK_EQ(mp_unmap_reserve(at, MIB), -ENXIO);
+}
