@@ -202,7 +202,7 @@ static void quarantine_empty(void)
 static bool fold_all(void)
 {
 	char *at = NULL, *end = table_end();
-	bool all = true;
+	bool all = true, pinned = false;
 
 	while (all) {
 		entry_t entry = 0;
@@ -218,6 +218,11 @@ static bool fold_all(void)
 			entry = await_unit(at);
 			if (entry)
 				at = unit_start(at, entry);
+			/* What somebody outside writes to goes to this copy: it stays. */
+			if (entry & MAP_PRIVATE_COPY && unit_pins(entry_unit(entry))) {
+				entry &= ~(entry_t)MAP_PRIVATE_COPY;
+				pinned = true;
+			}
 			if (entry & MAP_PRIVATE_COPY)
 				claim_unit(at);
 		}
@@ -229,7 +234,7 @@ static bool fold_all(void)
 		at += entry ? unit_bytes(entry) : GRANULE;
 	}
 	quarantine_empty();
-	return all;
+	return all && !pinned;
 }
 
 static void *fold_when_gone(void *arg)

@@ -308,6 +308,7 @@ static void before_fork(void)
 	pthread_mutex_lock(&state.lock);
 	if (state.nr_forks && state.forks[0].prepare)
 		state.forks[0].prepare();
+	pins_before_fork();
 	for (i = state.nr_forks; i-- > 1;)
 		if (state.forks[i].prepare)
 			state.forks[i].prepare();
@@ -320,6 +321,7 @@ static void after_fork(void)
 	for (i = 1; i < state.nr_forks; i++)
 		if (state.forks[i].parent)
 			state.forks[i].parent();
+	pins_after_fork();
 	if (state.nr_forks && state.forks[0].parent)
 		state.forks[0].parent();
 	pthread_mutex_unlock(&state.lock);
@@ -329,6 +331,7 @@ static void in_child(void)
 {
 	unsigned int i;
 
+	pins_in_child();
 	for (i = 0; i < state.nr_forks; i++)
 		if (state.forks[i].child)
 			state.forks[i].child();

@@ -9,10 +9,13 @@
  *   region.c      the addresses that it gets, page by page: taken from the machine, given back
  *   grow.c        the machine: booted, grown when memory is short, served, taken over by daemons
  *   policy.c      the thread that gives back what is unused when a block is to leave; --auto
+ *   pins.c        buffers that the kernel keeps the addresses of: their blocks stay
+ *   direct.c      reads and writes that bypass the page cache
+ *   async.c       what goes on after the call: AIO, rings, pages given to pipes
  *   descriptors.c close() and its relatives, which must spare the machine's
  *   config.c      what `memplug run` was told
  *
- * Lock order: jemalloc's locks > region lock > the machine's. So nothing that the
+ * Lock order: jemalloc's locks > region lock, pins.lock > the machine's. So nothing that the
  * machine calls back may wait for jemalloc, and fork() takes them in this order (front.c).
  */
 #ifndef MEMPLUG_PRELOAD_H
@@ -22,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #define EXPORT __attribute__((visibility("default")))
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -98,6 +102,9 @@ int region_commit(char *addr, size_t size);
 void region_decommit(char *addr, size_t size);
 /* Bytes that are committed. */
 uint64_t region_committed(void);
+bool region_meets(const void *addr, size_t size);
+/* The next run of the machine's memory from *at on, which moves to its start: its length, 0: none below `end`. */
+size_t region_machine_run(char **at, const char *end);
 /* machine_grow(), from outside an allocation. */
 int region_grow(void);
 void region_in_child(void);
@@ -118,6 +125,23 @@ void machine_in_child(void);
 void machine_wants_own(void);
 int machine_prefer(void);
 void machine_end(void);
+
+/* ---- pins.c ---- */
+
+enum pin_owner { PIN_FREE, PIN_CALL, PIN_AIO, PIN_CONTEXT, PIN_RING };
+/* Pins what of the buffers is the machine's, for (owner, key, request); the same may have several. 0 or -ENOMEM. */
+int pin_take(enum pin_owner owner, uintptr_t key, uintptr_t request, const struct iovec *part, size_t nr);
+/* Drops those of a request; 0: all of the key. */
+void pin_drop(enum pin_owner owner, uintptr_t key, uintptr_t request);
+bool pins_any(void);
+void pins_before_fork(void);
+void pins_after_fork(void);
+void pins_in_child(void);
+
+/* ---- direct.c ---- */
+
+/* Descriptors that came from outside may bypass the page cache, too. */
+void direct_look(void);
 
 /* ---- policy.c ---- */
 

@@ -227,6 +227,33 @@ void region_decommit(char *addr, size_t size)
 	errno = before;
 }
 
+bool region_meets(const void *addr, size_t size)
+{
+	const char *at = addr;
+
+	return region.start && size && at < region.start + region.size && at + size > region.start;
+}
+
+size_t region_machine_run(char **at, const char *end)
+{
+	size_t g, last;
+
+	if (!region_meets(*at, (size_t)(end - *at)) || end <= *at)
+		return 0;
+	if (*at < region.start)
+		*at = region.start;
+	last = granule_of((end < region.start + region.size ? end : region.start + region.size) - 1);
+	for (g = granule_of(*at); g <= last && !region.machine[g]; g++)
+		;
+	if (g > last)
+		return 0;
+	if (*at < region.start + g * GRANULE)
+		*at = region.start + g * GRANULE;
+	while (g <= last && region.machine[g])
+		g++;
+	return (size_t)((end < region.start + g * GRANULE ? end : region.start + g * GRANULE) - *at);
+}
+
 int region_grow(void)
 {
 	int error;

@@ -28,8 +28,10 @@ __attribute__((constructor)) static void preload_start(void)
 	if (error && config.first)
 		_exit(EXIT_CANNOT);
 	front_forks();
-	if (machine_here())
+	if (machine_here()) {
 		front_start();
+		direct_look();
+	}
 }
 
 /* Whoever leaves the session of its parent is to be a daemon. */
