@@ -5,7 +5,8 @@
  * with a plain migrator that copies as many bytes from one unused memory file
  * to another, made and given back as the blocks are; and how long that
  * thread's writes took beside either, and beside nothing. Units of 64 KiB, of
- * 2 MiB, and of 2 MiB in one window. Writer and mover sit on CPUs of their own.
+ * 2 MiB, and of 2 MiB in one window; and anonymous memory, which is counted to the
+ * other block and not copied: the peer copies all the same. Writer and mover sit on CPUs of their own.
  * GB/s of the mover's own CPU time, too: time slices of other programs are not in it.
  */
 #include "pairs.h"
@@ -33,6 +34,7 @@
 
 static int stop, started; /* atomic */
 static char *range;
+static int node = 1; /* its two blocks are what leaves */
 
 static void must(int ret, const char *what)
 {
@@ -165,7 +167,7 @@ static void state(int block, const char *text)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "/sys/devices/system/memory/memory%d/state", 32 + block);
+	snprintf(path, sizeof(path), "/sys/devices/system/memory/memory%d/state", 32 * node + block);
 	must(mp_write_string(path, text), text);
 }
 
@@ -298,11 +300,11 @@ static void map_range(const char *how)
 
 		for (unsigned long i = 0; i < RANGE; i += PIECE) {
 			at = room + i;
-			must(mp_map(&at, PIECE, 1, MP_MAP_FIXED | MP_MAP_THISNODE), "map");
+			must(mp_map(&at, PIECE, node, MP_MAP_FIXED | MP_MAP_THISNODE), "map");
 		}
 		range = room;
 	} else {
-		must(mp_map(&at, RANGE, 1, MP_MAP_THISNODE | (how[0] == 'w' ? MP_MAP_HUGE : 0)), "map");
+		must(mp_map(&at, RANGE, node, MP_MAP_THISNODE | (how[0] == 'w' ? MP_MAP_HUGE : 0)), "map");
 		range = at;
 	}
 	memset(range, 1, RANGE);
@@ -348,11 +350,12 @@ int main(void)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	enable_huge_pages();
-	mp_desc_parse(desc, "node 0\nnode 1\ncpu 0 node 0\nram 1M 127M node 0\novercommit = yes\n"
+	mp_desc_parse(desc, "node 0\nnode 1\nnode 2\nbacking node 2 anonymous\ncpu 0 node 0\nram 1M 127M node 0\novercommit = yes\n"
 			    "memhp_default_state = online_movable\n", "evacuate");
 	must(mp_boot(desc), "boot");
 	mp_desc_free(desc);
 	must(add_memory(1, HOT, 2 * BLOCK, MHP_NONE), "add");
+	must(add_memory(2, 2 * HOT, 2 * BLOCK, MHP_NONE), "add");
 	must(mp_map_prepare(), "prepare");
 	sit_on(0);
 	peer_prepare();
@@ -361,5 +364,8 @@ int main(void)
 	measure("64 KiB units");
 	measure("2 MiB units");
 	measure("whole 2 MiB");
+	node = 2;
+	measure("64 KiB units, anonymous");
+	measure("2 MiB units, anonymous");
 	return 0;
 }

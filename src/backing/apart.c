@@ -13,6 +13,13 @@
 
 #define UNSHARE_PAGES 512u
 
+bool backing_is_apart(u64 start)
+{
+	struct backing_place place;
+
+	return !backing_place_of(start, &place);
+}
+
 static int go_to_node(void *at, u64 size, int node)
 {
 	return node < 0 ? os_bind_default(at, size) : os_bind_moving(at, size, node);

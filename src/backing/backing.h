@@ -88,6 +88,7 @@ int backing_map_private(u64 start, void *at, u64 size);
 int backing_map_apart(u64 start, void *at, u64 size, bool fork);
 /* What is mapped at `at` counts as [to, to + size) from now on. -EBUSY: it cannot go where that comes from. */
 int backing_count_apart(u64 from, u64 to, void *at, u64 size);
+bool backing_is_apart(u64 start);
 /* What the machine's memory is: can it be mapped twice and move, is some BACKING_APART? */
 struct backing_kinds {
 	bool files, apart;

@@ -5,6 +5,8 @@
  * try for ever. Called after all callbacks, which may have made room.
  */
 #include "map/map.h"
+#include "backing/backing.h"
+#include "page/page.h"
 #include "report/report.h"
 
 #include <linux/memory.h>
@@ -77,6 +79,39 @@ static unsigned long room(void)
 	return pages;
 }
 
+struct kind_room {
+	bool apart;
+	unsigned long pages;
+};
+
+static int add_block(struct memory_block *mem, void *arg)
+{
+	unsigned long pages = memory_block_size_bytes() >> PAGE_SHIFT;
+	unsigned long pfn = section_nr_to_pfn(mem->start_section_nr);
+	struct kind_room *kind = arg;
+	struct range_usage usage;
+
+	if (READ_ONCE(mem->state) != MEM_ONLINE || backing_is_apart(PFN_PHYS(pfn)) != kind->apart)
+		return 0;
+	range_usage(pfn, pfn + pages, &usage);
+	kind->pages += pages - min(usage.used, pages);
+	return 0;
+}
+
+/* No more than is there of the kind of memory at `pfn`: units do not change theirs. */
+static unsigned long room_for(unsigned long pfn, bool *mixed)
+{
+	struct backing_kinds kinds = backing_kinds();
+	struct kind_room kind = { .apart = backing_is_apart(PFN_PHYS(pfn)) };
+	unsigned long pages = room();
+
+	*mixed = kinds.files && kinds.apart;
+	if (!*mixed)
+		return pages;
+	for_each_memory_block(&kind, add_block);
+	return min(pages, kind.pages);
+}
+
 static int refuse_for_pins(unsigned long block, const struct census *census)
 {
 	char holder[SITE_NAME_SIZE];
@@ -93,6 +128,7 @@ int map_refuses_offline(unsigned long pfn, unsigned long nr_pages)
 {
 	unsigned long block = PFN_PHYS(pfn) / memory_block_size_bytes(), have;
 	struct census census = { 0 };
+	bool mixed;
 
 	if (!map_state.units && !map_state.huge_units)
 		return 0;
@@ -100,13 +136,14 @@ int map_refuses_offline(unsigned long pfn, unsigned long nr_pages)
 	take_census(pfn, pfn + nr_pages, &census);
 	if (census.pinned)
 		return refuse_for_pins(block, &census);
-	have = room();
+	have = room_for(pfn, &mixed);
 	if (census.pages <= have)
 		return 0;
 	reason_set(MP_REASON_NO_MEMORY, -ENOMEM, "mapped memory",
 		   "memory%lu: offline refused: %lu MiB of it are mapped, no room for them: %lu MiB free in other "
-		   "blocks; bring memory online or free some",
-		   block, census.pages >> (20 - PAGE_SHIFT), have >> (20 - PAGE_SHIFT));
+		   "blocks%s; bring memory online or free some",
+		   block, census.pages >> (20 - PAGE_SHIFT), have >> (20 - PAGE_SHIFT),
+		   mixed ? " of their kind" : "");
 	reason_page(~0UL, census.pages);
 	return -ENOMEM;
 }

@@ -164,6 +164,27 @@ static void stat_callbacks(bool json)
 	free(text);
 }
 
+/* How mapped memory moves: the first line of its file. */
+static void stat_mechanism(bool json)
+{
+	char *text = client_read("/memplug/map"), *name = text;
+
+	if (text) {
+		next_word(&name);
+		name[strcspn(name, "\n")] = '\0';
+	}
+	if (json) {
+		printf(",\n  \"map_mechanism\": ");
+		if (text)
+			json_string(name);
+		else
+			printf("null");
+	} else if (text) {
+		printf("%-22s %s\n", "map_mechanism", name);
+	}
+	free(text);
+}
+
 static int stats(struct options *options, int argc, char **argv)
 {
 	char *text, *at;
@@ -189,6 +210,7 @@ static int stats(struct options *options, int argc, char **argv)
 		more = true;
 	}
 	free(text);
+	stat_mechanism(options->json);
 	if (options->json)
 		printf(",\n  \"callbacks\": [");
 	stat_callbacks(options->json);

@@ -177,6 +177,40 @@ TEST(anonymous_one_mapping, "a range is one mapping of the host wherever its pag
 	finish();
 }
 
+static void refused_for_kind(int nid, long block)
+{
+	struct mp_reason reason;
+	void *at = NULL;
+
+	CHECK_EQ(mp_map(&at, 4 * MIB, nid, MP_MAP_THISNODE | MP_MAP_POPULATE), 0);
+	write_pattern(at, 4 * MIB, 1);
+	CHECK_EQ(set_state(block, "offline"), -ENOMEM);
+	CHECK_EQ(mp_block_reason(block, &reason), 0);
+	CHECK(strstr(reason.text, "MiB free in other blocks of their kind; bring memory online") != NULL);
+	CHECK_STR(read_block(block, "state"), "online");
+	CHECK_EQ(wrong(at, 4 * MIB, 1), 0);
+	add_blocks(nid, block + 1, 1);
+	CHECK_EQ(set_state(block + 1, "online_movable"), 0);
+	CHECK_EQ(set_state(block, "offline"), 0);
+	CHECK_EQ(wrong(at, 4 * MIB, 1), 0);
+	CHECK_EQ(mp_unmap(at, 4 * MIB), 0);
+}
+
+TEST(anonymous_mixed, "units stay of their kind: where only memory of the other one is free, ENOMEM with the reason")
+{
+	machine_boot("overcommit = yes\nbacking = anonymous\nbacking node 1 memfd\n");
+	add_blocks(1, HOT_BLOCK, 1);
+	CHECK_EQ(set_state(HOT_BLOCK, "online_movable"), 0);
+	refused_for_kind(1, HOT_BLOCK);
+	CHECK_STR(mp_map_mechanism(), "userfaultfd-wp, anonymous");
+	finish();
+	machine_boot("overcommit = yes\nbacking node 1 anonymous\n");
+	add_blocks(1, HOT_BLOCK, 1);
+	CHECK_EQ(set_state(HOT_BLOCK, "online_movable"), 0);
+	refused_for_kind(1, HOT_BLOCK);
+	finish();
+}
+
 TEST(anonymous_bound, "blocks that are bound to nodes of the host: what is mapped comes from there, and goes there")
 {
 	int mode = -1, ret;
