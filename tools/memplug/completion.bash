@@ -54,7 +54,7 @@ _memplug() {
 		case $previous in
 		--memory | --online | --block-size | --node) return ;;
 		--only) COMPREPLY=($(compgen -c -- "$current")) && return ;;
-		--backing) words="memfd anonymous hugetlb" ;;
+		--backing) words="memfd anonymous" ;;
 		*)
 			[[ $current == -* ]] || { COMPREPLY=($(compgen -c -- "$current")) && return; }
 			words="--memory --online --block-size --node --backing --only --auto --help"

@@ -106,7 +106,10 @@ static bool option(struct run *run, int c, const char *text)
 		complain("--node %s: not N[:SIZE][@HOST-NODE], each N once", text);
 		return false;
 	case 'k':
-		if (*text && strlen(text) < 16 && !strpbrk(text, " ="))
+		if (!strncmp(text, "hugetlb", 7))
+			complain("--backing %s: a program's memory comes and goes in pieces of 64 KiB, no pages of 2 MiB; "
+				 "memfd takes huge pages where the host allows them", text);
+		else if (*text && strlen(text) < 16 && !strpbrk(text, " ="))
 			run->backing = text;
 		else
 			complain("--backing %s: no such kind; `memplug run --help`", text);
@@ -277,7 +280,7 @@ const struct verb verb_run = {
 	"  --node N[:SIZE][@HOST]\n"
 	"                     a node of the machine: SIZE of the memory (an equal share), which comes from\n"
 	"                     node HOST of the host (any). The first one is filled first. May be repeated\n"
-	"  --backing KIND     memfd, anonymous, hugetlb (memfd; anonymous where userfaultfd may not be used)\n"
+	"  --backing KIND     memfd, anonymous (memfd; anonymous where userfaultfd may not be used)\n"
 	"  --only NAME        programs that it starts get plain memory, unless they have this name;\n"
 	"                     else each gets a machine of its own\n"
 	"  --auto             bring a block before it is needed, take one away when two were free for 10 s\n"

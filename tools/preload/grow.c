@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -151,9 +152,23 @@ static int try_map(void)
 	return error;
 }
 
+/* A block is a file in memory; where it would be too long the program would die of SIGXFSZ. */
+static int check_file_size(void)
+{
+	struct rlimit limit;
+
+	if (!strcmp(config.backing, "anonymous") || getrlimit(RLIMIT_FSIZE, &limit) ||
+	    limit.rlim_cur >= config.block)
+		return 0;
+	say("files may be %llu KiB long, a block of %llu MiB is one: raise the limit (ulimit -f), or take "
+	    "smaller blocks or --backing anonymous",
+	    (unsigned long long)limit.rlim_cur >> 10, (unsigned long long)config.block >> 20);
+	return -EFBIG;
+}
+
 static int boot_and_try(void)
 {
-	int error = boot();
+	int error = check_file_size() ?: boot();
 
 	if (error)
 		return error;

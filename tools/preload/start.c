@@ -2,6 +2,7 @@
 /* Before main() and after it: the machine comes, and its socket goes. No state. */
 #include "preload.h"
 
+#include <errno.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -12,7 +13,12 @@ static int start(void)
 {
 	if (!config_read() || !config_wanted())
 		return 0;
-	return region_init(config.memory) ?: machine_start();
+	if (region_init(config.memory)) {
+		say("no %llu MiB of addresses in one piece: is address space limited (ulimit -v)?",
+		    (unsigned long long)config.memory >> 20);
+		return -ENOMEM;
+	}
+	return machine_start();
 }
 
 __attribute__((constructor)) static void preload_start(void)
