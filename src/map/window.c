@@ -31,7 +31,7 @@ struct move {
 	bool sparse;	/* some of it may be a hole; the target is one, or zero */
 };
 
-/* GRANULE to STEP_MAX, atomic. */
+/* GRANULE to STEP_MAX, a power of 2; atomic. */
 static size_t window_step = STEP_MAX;
 
 /* ---- copying ---- */
@@ -161,7 +161,8 @@ static int window(const struct move *move, size_t offset, size_t bytes)
 		pr_err("map: the program closed our userfaultfd in the moment between check and remap: a write to %p may be lost",
 		       (void *)at);
 	count_window(os_now_ns() - since);
-	if (!move->step)
+	/* Not by a rest: half of that need not be whole pages. */
+	if (!move->step && !(bytes & (bytes - 1)))
 		adjust_step(bytes, copied);
 	return error;
 }
