@@ -175,7 +175,7 @@ static long child_rss(const struct child *child)
 	return kib * 1024;
 }
 
-/* Bytes of memory in the files without a name that the child holds open. */
+/* Bytes of memory in the files of the machine's blocks that the child holds open. */
 static long child_memfds(const struct child *child, int *count)
 {
 	char path[64], at[400], target[256];
@@ -193,7 +193,8 @@ static long child_memfds(const struct child *child, int *count)
 
 		snprintf(at, sizeof(at), "%s/%s", path, entry->d_name);
 		len = readlink(at, target, sizeof(target) - 1);
-		if (len < 0 || strncmp(target, "/memfd:", 7) != 0 || stat(at, &st) != 0)
+		target[len < 0 ? 0 : len] = '\0';
+		if (strcmp(target, "/memfd:memplug (deleted)") != 0 || stat(at, &st) != 0)
 			continue;
 		bytes += st.st_blocks * 512L;
 		++*count;
