@@ -107,6 +107,25 @@ ssize_t tree_read_steady(const char *path, u64 id, char *page)
 	return len;
 }
 
+ssize_t tree_try_read(const char *path, u64 id, char *page, bool *busy)
+{
+	const struct tree_attr *attr;
+	struct tree_active active;
+	ssize_t len = -EFBIG;
+	int error = enter_file(path, id, READABLE, &active, &attr);
+	char *heap;
+
+	*busy = false;
+	if (error)
+		return error;
+	if (!attr->show_long) {
+		*busy = attr->busy && attr->busy(active.dir->owner);
+		len = *busy ? -ERESTARTNOINTR : show(active.dir, attr, page, &heap);
+	}
+	tree_leave(&active);
+	return len;
+}
+
 /* mp_cancel() ends the waiting for device_hotplug_lock, too (MAP-2); from here on it knows the thread. */
 static bool cancelled(void)
 {

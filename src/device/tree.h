@@ -58,6 +58,11 @@ int tree_changes_fd(void);
 void tree_changes_count(void);
 /* Text of a steady file, one page, at a path; `id` as below. Its length; -EAGAIN: it is not steady. */
 ssize_t tree_read_steady(const char *path, u64 id, char *page);
+/*
+ * One try to read the whole text of a file into a page, without the heap. Its length, 0 and more;
+ * -EFBIG: its text may be longer, tree_open() it; *busy: nothing was done, it would wait now. `page` holds MP_ATTR_SIZE.
+ */
+ssize_t tree_try_read(const char *path, u64 id, char *page, bool *busy);
 
 /* Reading this file may wait for an operation; false also for what is no file. */
 bool tree_read_waits(const char *path);

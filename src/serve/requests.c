@@ -84,6 +84,24 @@ static void finish(struct request *r, s64 value)
 		wake_io();
 }
 
+/* A text of one page, without the heap; -EFBIG: it may be longer. */
+static s64 read_page(struct request *r)
+{
+	struct reply *reply = &r->reply;
+	bool busy;
+	s64 value = tree_try_read(reply->path, r->object, reply->data, &busy), from;
+
+	if (busy)
+		os_sleep_ns(RETRY_NS);
+	if (value > 0 && reply->packet.value) {
+		from = min_t(s64, reply->packet.value, value);
+		value -= from;
+		memmove(reply->data, reply->data + from, (size_t)value);
+	}
+	reply->size = value > 0 ? (u32)value : 0;
+	return value;
+}
+
 /* Lock not held; the request is this thread's. */
 static s64 carry_out(struct request *r)
 {
@@ -94,6 +112,9 @@ static s64 carry_out(struct request *r)
 
 	if (reply->packet.op == MP_PACKET_WRITE)
 		return tree_try_write(reply->path, r->object, r->data, r->size);
+	value = read_page(r);
+	if (value != -EFBIG)
+		return value;
 	value = tree_open(reply->path, r->object, O_RDONLY, &file);
 	if (value)
 		return value;
