@@ -162,7 +162,8 @@ static const char *find_socket(const struct options *options, int *fd)
 	*fd = path ? connect_to(path) : find_machine(found);
 	if (*fd < 0) {
 		if (path)
-			complain("%s: no machine answers there: %s", path, strerror(-*fd));
+			complain("%s: no machine answers there: %s; `memplug boot --socket %s` starts one",
+				 path, strerror(-*fd), path);
 		exit(client_failure);
 	}
 	return path ? path : found;

@@ -167,7 +167,8 @@ int describe(struct mp_desc *desc, int argc, char **argv, const char **mount)
 	optind = 1;
 	while ((c = getopt_long(argc, argv, "c:f:s:m:", longs, NULL)) != -1) {
 		if (c == '?')
-			return complain("see `memplug boot --help`"), EXIT_USAGE;
+			return complain("%s: not understood, or without its value; `memplug boot --help`",
+					argv[optind - 1]), EXIT_USAGE;
 		if (c == 'm') {
 			*mount = optarg;
 		} else if (strchr("MPNC", c) && c < FIRST_OPTION) {

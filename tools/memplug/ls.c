@@ -86,6 +86,11 @@ static void print_all(const struct options *options, const struct blocks *blocks
 		       size_text(online, b), size_text(offline, c));
 }
 
+static bool state_name(const char *text)
+{
+	return !strcmp(text, "online") || !strcmp(text, "offline") || !strcmp(text, "going-offline");
+}
+
 static int ls(struct options *options, int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -104,9 +109,9 @@ static int ls(struct options *options, int argc, char **argv)
 		else if (c == 'n')
 			ok = parse_node(optarg, &wanted.nid);
 		else if (c == 's')
-			wanted.state = optarg;
+			ok = state_name(wanted.state = optarg);
 		else if (c == 'z')
-			wanted.zone = optarg;
+			ok = zone_name(wanted.zone = optarg) || !strcmp(optarg, "none");
 		if (c == '?' || !ok) {
 			complain("%s: not understood; `memplug ls --help`", argv[optind - 1]);
 			return EXIT_USAGE;

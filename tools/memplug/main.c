@@ -2,6 +2,7 @@
 /* The command: its options, its verbs, its help. */
 #include "ns.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,6 +57,8 @@ static int run(const struct verb *verb, struct options *options, int argc, char 
 			return EXIT_DONE;
 		}
 	}
+	/* The verbs say themselves what they do not understand. */
+	opterr = 0;
 	return verb->run(options, argc, argv);
 }
 

@@ -121,6 +121,8 @@ bool words_ranges(char **words, uint64_t block_size, range_fn fn, void *arg);
 /* "512M"; false: no size, or 0. */
 bool parse_size(const char *text, uint64_t *size);
 bool parse_node(const char *text, int *nid);
+/* Whether a block can have that zone: DMA, DMA32, Normal, Movable, in any case. */
+bool zone_name(const char *text);
 
 /* ---- state.c ---- */
 

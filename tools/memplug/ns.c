@@ -95,8 +95,10 @@ static int parse(struct ns *ns, bool *user, int argc, char **argv)
 
 	optind = 1;
 	while ((c = getopt_long(argc, argv, "+u", longs, NULL)) != -1) {
-		if (c != 'u')
+		if (c != 'u') {
+			complain("%s: not understood; `memplug ns --help`", argv[optind - 1]);
 			return -1;
+		}
 		*user = true;
 	}
 	ns->shell[0] = (char *)(shell && *shell ? shell : "/bin/sh");

@@ -361,7 +361,7 @@ static int plan(struct options *options, int argc, char **argv)
 		if (c == 'n')
 			ok = parse_node(optarg, &p.nid);
 		else if (c == 'z')
-			p.zone = optarg;
+			ok = zone_name(p.zone = optarg);
 		if (c == '?' || !ok) {
 			complain("%s: not understood; `memplug plan --help`", argv[optind - 1]);
 			return EXIT_USAGE;

@@ -124,6 +124,7 @@ static bool option(struct run *run, int c, const char *text)
 		run->automatic = true;
 		return true;
 	default:
+		complain("%s: not understood, or without its value; `memplug run --help`", text);
 		return false;
 	}
 }
@@ -240,7 +241,7 @@ static int run_verb(struct options *options, int argc, char **argv)
 
 	optind = 1;
 	while ((c = getopt_long(argc, argv, "+m:n:k:b:o:i:a", longs, NULL)) != -1)
-		if (!option(&run, c, optarg))
+		if (!option(&run, c, c == '?' ? argv[optind - 1] : optarg))
 			return EXIT_REFUSED;
 	if (options->socket) {
 		complain("run takes no --socket: each program has its own, named by its process number");

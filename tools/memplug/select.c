@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 bool parse_size(const char *text, uint64_t *size)
 {
@@ -143,4 +144,15 @@ bool parse_node(const char *text, int *nid)
 
 	*nid = (int)value;
 	return *text >= '0' && *text <= '9' && !*end && value < 1024;
+}
+
+bool zone_name(const char *text)
+{
+	static const char *const names[] = { "DMA", "DMA32", "Normal", "Movable" };
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcasecmp(text, names[i]))
+			return true;
+	return false;
 }

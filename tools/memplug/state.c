@@ -214,15 +214,9 @@ static int carry_out(struct job *job, char **words)
 
 static bool zone_ok(const char *zone, bool online)
 {
-	static const char *const names[] = { "DMA", "DMA32", "Normal", "Movable" };
-	size_t i;
-
 	if (online)
 		return !strcmp(zone, "movable") || !strcmp(zone, "kernel");
-	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!strcasecmp(zone, names[i]))
-			return true;
-	return false;
+	return zone_name(zone);
 }
 
 static int run(struct options *options, int argc, char **argv, bool online)

@@ -39,7 +39,9 @@ static long planned(const char *line, const char *name)
 TEST(own_plan, "plan counts what is in a block by what would become of it, and sends no event")
 {
 	static struct listener listener;
+	static struct moving moving;
 	struct page *kernel, *stuck, *rest;
+	long before;
 	int calls;
 
 	machine_boot(NULL);
@@ -54,6 +56,11 @@ TEST(own_plan, "plan counts what is in a block by what would become of it, and s
 	stuck = stuck_take(1);
 	CHECK(in_block(stuck, 32));
 	CHECK_EQ(planned("block 32 ", "unmovable") + planned("block 32 ", "movable"), 1);
+	/* A page with an owner that can move it counts as such. */
+	before = planned("block 32 ", "movable");
+	CHECK(moving_take(&moving, 1) && in_block(moving.page, 32));
+	CHECK_EQ(planned("block 32 ", "movable"), before + 1);
+	moving_free(&moving);
 	/* What lies in a thread's list is free, and does not stay. */
 	CHECK_EQ(planned("block 32 ", "used"), 1 + planned("block 32 ", "listed"));
 	kernel = alloc_pages_node(1, KERNEL, 3);

@@ -122,8 +122,10 @@ static int mount_verb(struct options *options, int argc, char **argv)
 
 	optind = 1;
 	while ((c = getopt_long(argc, argv, "+", longs, NULL)) != -1) {
-		if (c != 'd')
+		if (c != 'd') {
+			complain("%s: not understood; `memplug mount --help`", argv[optind - 1]);
 			return EXIT_USAGE;
+		}
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 	}
 	if (argc - optind < 1 || argc - optind > 2) {
