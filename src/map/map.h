@@ -185,6 +185,16 @@ int move_in_windows(struct page *dst, struct page *src, entry_t entry, size_t by
  * mapped shared again. */
 int fold_claimed(char *at);
 
+/* ---- lock.c: mlock() ---- */
+
+struct page_bits {
+	u64 word[(HUGE_BYTES >> PAGE_SHIFT) / 64];
+};
+/* Of a shared range of up to 2 MiB: the pages that are locked in memory; false: none. */
+bool locked_pages(char *at, size_t bytes, struct page_bits *locked);
+/* Locks them; with `sparse` what is not there is locked when it comes. */
+void lock_again(char *at, size_t bytes, const struct page_bits *locked, bool sparse);
+
 /* ---- fork.c ---- */
 
 /* Handlers and the thread that folds. 0 or -errno. mechanism's lock. */

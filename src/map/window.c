@@ -280,6 +280,8 @@ int move_in_windows(struct page *dst, struct page *src, entry_t entry, size_t by
 {
 	struct move move = { .at = (char *)src->index, .from = page_address(src),
 			     .to = page_address(dst), .bytes = bytes };
+	struct page_bits locked;
+	bool any_locked;
 	size_t done = 0;
 	u64 granule;
 	int error;
@@ -289,9 +291,16 @@ int move_in_windows(struct page *dst, struct page *src, entry_t entry, size_t by
 		return -EBUSY;
 	if (entry & MAP_WHOLE || granule > GRANULE)
 		move.step = max_t(size_t, entry & MAP_WHOLE ? unit_bytes(entry) : GRANULE, granule);
-	error = mechanism_ready() ?: prepare_target(&move, dst, granule) ?: windows(&move, &done);
+	error = mechanism_ready() ?: prepare_target(&move, dst, granule);
+	if (error)
+		return error;
+	/* Pages of the host's pool are never swapped. */
+	any_locked = granule == PAGE_SIZE && locked_pages(move.at, bytes, &locked);
+	error = windows(&move, &done);
 	if (error)
 		roll_back(&move, done);
+	if (any_locked)
+		lock_again(move.at, bytes, &locked, move.sparse);
 	/* A core shows the program's addresses, not the direct map. */
 	os_dodump(move.at, move.bytes);
 	return error;

@@ -128,6 +128,14 @@ int os_populate_read(void *at, size_t len)
 	return advise(at, len, MADV_POPULATE_READ);
 }
 
+int os_lock(void *at, size_t len, bool later)
+{
+	/* Not by mlock(): sanitizers make that do nothing. */
+	if (later)
+		return syscall(SYS_mlock2, at, len, 1 /* MLOCK_ONFAULT */) ? -errno : 0;
+	return syscall(SYS_mlock, at, len) ? -errno : 0;
+}
+
 int os_move_mapping(void *from, void *to, size_t len)
 {
 	int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;

@@ -25,7 +25,8 @@ int os_map_private(void *at, size_t len, int fd, uint64_t offset); /* copied whe
 int os_map_anonymous(void *at, size_t len);
 int os_map_nothing(void *at, size_t len);
 int os_unmap(void *at, size_t len);
-/* Drops the pages of a private range; they read as zero afterwards. */
+/* Drops the pages of a private range, they read as zero afterwards; of a shared one only the mapping's way to
+ * them. -EINVAL: locked in memory. */
 int os_discard(void *at, size_t len);
 int os_dontfork(void *at, size_t len);
 int os_dontdump(void *at, size_t len);
@@ -40,6 +41,8 @@ int os_move_mapping(void *from, void *to, size_t len);
 int os_populate_read(void *at, size_t len);
 /* Punches a hole in what a shared range maps; it reads as zero afterwards. */
 int os_remove(void *at, size_t len);
+/* In memory; with `later` each page when it comes (Linux 4.4). */
+int os_lock(void *at, size_t len, bool later);
 /* Makes the pages of a private range resident. */
 int os_populate(void *at, size_t len);
 

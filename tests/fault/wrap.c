@@ -161,6 +161,7 @@ WRAP(int, os_uffd_protect, (int fd, void *at, size_t len), (fd, at, len), -EAGAI
 WRAP(int, os_uffd_wake, (int fd, void *at, size_t len), (fd, at, len), -EAGAIN)
 WRAP(int, os_map_again, (void *from, void *at, size_t len), (from, at, len), -ENOMEM)
 WRAP(int, os_collapse, (void *at, size_t len), (at, len), -EINVAL)
+WRAP(int, os_lock, (void *at, size_t len, bool later), (at, len, later), -ENOMEM)
 WRAP(int, os_sched_policy, (void), (), -EPERM)
 WRAP(int, os_sched_urgent, (int policy), (policy), -EPERM)
 WRAP(int, os_sched_restore, (int policy), (policy), -EPERM)

@@ -444,6 +444,37 @@ TEST(pitfall_13, "MIGRATION pitfalls 13, 16: what moved is still left out of for
 	finish();
 }
 
+static bool has_flag(const char *at, const char *flag)
+{
+	char flags[256];
+
+	vm_flags(at, flags, sizeof(flags));
+	return strstr(flags, flag) != NULL;
+}
+
+TEST(pitfall_13_mlock, "MIGRATION pitfall 13: what the program has locked in memory, page by page, is locked after it has moved")
+{
+	char *at;
+
+	start(2);
+	at = map(4 * MIB + GRANULE, MP_MAP_POPULATE);
+	/* Not by mlock(): sanitizers make that do nothing. */
+	if (syscall(SYS_mlock, at + MIB + 4096, MIB) || syscall(SYS_mlock, at + 4 * MIB, GRANULE))
+		SKIP("RLIMIT_MEMLOCK");
+	for (int i = 0; i < 3; i++) {
+		CHECK(!has_flag(at, " lo"));
+		CHECK(!has_flag(at + MIB, " lo"));
+		CHECK(has_flag(at + MIB + 4096, " lo"));
+		CHECK(has_flag(at + 2 * MIB, " lo"));
+		CHECK(!has_flag(at + 2 * MIB + 4096, " lo"));
+		CHECK(!has_flag(at + 4 * MIB - 4096, " lo"));
+		CHECK(has_flag(at + 4 * MIB + GRANULE - 4096, " lo"));
+		move_about(1);
+	}
+	CHECK_EQ(mp_unmap(at, 4 * MIB + GRANULE), 0);
+	finish();
+}
+
 TEST(pitfall_14, "MIGRATION pitfall 14: memory is counted once, as the host counts it, and follows what leaves")
 {
 	struct mp_stats before, after;
