@@ -227,6 +227,7 @@ int backing_fd(u64 start, u64 *offset)
 	if (extent && extent->start <= start) {
 		*offset = extent->base + (start - extent->start);
 		fd = extent->fd < 0 ? -EOPNOTSUPP : os_dup(extent->fd);
+		extent->given |= fd >= 0;
 	}
 	mutex_unlock(&backing.lock);
 	return fd;
@@ -352,6 +353,43 @@ void backing_uncommit(u64 start, u64 size)
 			(unsigned long long)start, -error);
 }
 
+bool backing_sealable(u64 start, u64 size)
+{
+	bool sealable;
+
+	mutex_lock(&backing.lock);
+	sealable = extent_sealable(extent_at(start), start, size);
+	mutex_unlock(&backing.lock);
+	return sealable;
+}
+
+int backing_seal_and_drop(u64 start, u64 size)
+{
+	struct extent *extent;
+	int error = 0;
+
+	mutex_lock(&backing.lock);
+	extent = extent_at(start);
+	/* Its descriptor may have been asked for meanwhile. */
+	if (extent_sealable(extent, start, size))
+		error = extent_seal_and_drop(extent);
+	mutex_unlock(&backing.lock);
+	return error;
+}
+
+/* What went before counts once. */
+static s64 take_dropped(u64 start)
+{
+	struct extent *extent = extent_at(start);
+	s64 bytes = 0;
+
+	if (extent && extent->start == start) {
+		bytes = (s64)extent->dropped;
+		extent->dropped = 0;
+	}
+	return bytes;
+}
+
 s64 backing_give_back(u64 start, u64 size)
 {
 	s64 bytes;
@@ -359,6 +397,8 @@ s64 backing_give_back(u64 start, u64 size)
 
 	mutex_lock(&backing.lock);
 	bytes = resident(start, start + size);
+	if (bytes >= 0)
+		bytes += take_dropped(start);
 	error = discard(start, start + size);
 	backing.committed -= min(counted(start, size), backing.committed);
 	mutex_unlock(&backing.lock);

@@ -61,6 +61,11 @@ void backing_uncommit(u64 start, u64 size);
 /* After a block went offline: its memory goes back; bytes that were resident, or -errno
  * (logged, kept for a retry at the next call on the block). */
 s64 backing_give_back(u64 start, u64 size);
+/* Can it be told whether the kernel holds pages of this block? */
+bool backing_sealable(u64 start, u64 size);
+/* Such a block, which nobody uses: its memory goes back now. -EBUSY: the kernel holds pages of it; or another
+ * errno; all is as before then. backing_give_back() counts it. */
+int backing_seal_and_drop(u64 start, u64 size);
 /* Resident bytes of the range as the host counts them (st_blocks), or -errno. */
 s64 backing_resident(u64 start, u64 size);
 /* A new descriptor of the file that [start, ...) lies in, *offset its place there. -ENOENT: nothing is there;

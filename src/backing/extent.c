@@ -330,8 +330,14 @@ int part_restore(struct extent *extent, u64 start, u64 end)
 {
 	void *at = direct_address(start);
 
+	int error;
+
 	/* Device memory among ordinary memory is in holes of one block: all live or none. */
 	if (!is_live(extent, start))
 		return 0;
-	return kind_of(extent)->map(extent, at, start, end - start) ?: os_dontfork(at, end - start);
+	error = kind_of(extent)->map(extent, at, start, end - start) ?: os_dontfork(at, end - start) ?:
+		bind_part(extent, at, start, end - start);
+	if (!error && extent->for_maps)
+		advise_for_maps(start, end);
+	return error;
 }

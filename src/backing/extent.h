@@ -37,6 +37,12 @@ s64 part_resident(struct extent *extent, u64 start, u64 end);
 /* Maps the live part of the range in this extent once more. */
 int part_restore(struct extent *extent, u64 start, u64 end);
 
+/* The whole range is one file that nobody else was given, and of a kind that can tell what the kernel holds. */
+bool extent_sealable(const struct extent *extent, u64 start, u64 size);
+/* Sealable, and nobody uses its addresses: another, empty file. -EBUSY: the kernel holds pages of it; or
+ * another errno; all is as before then. */
+int extent_seal_and_drop(struct extent *extent);
+
 /* From now on its live parts are advised as backing_use_for_maps() says. */
 void extent_use_for_maps(struct extent *extent);
 

@@ -137,7 +137,7 @@ static int anonymous_discard(struct extent *extent, void *at, u64 start, u64 siz
 
 static const struct backing_kind memfd = {
 	"memfd", memfd_open, memfd_close, memfd_map, memfd_populate, memfd_discard, memfd_resident,
-	.counts = true, .movable = true, .granule = PAGE_BYTES,
+	.counts = true, .sealable = true, .movable = true, .granule = PAGE_BYTES,
 };
 static const struct backing_kind anonymous = {
 	"anonymous", anonymous_open, anonymous_close, anonymous_map, anonymous_populate,

@@ -15,6 +15,8 @@ struct extent {
 	bool used;	/* some of it was mapped before */
 	bool for_maps;	/* programs have mapped some of it */
 	bool populated; /* some of it was made resident without being touched */
+	bool given;	/* somebody else has its descriptor */
+	u64 dropped;	/* bytes that went back before backing_give_back() */
 	int fd;
 	u64 base; /* place of `start` in the file */
 	const struct rule *rule;
@@ -41,6 +43,7 @@ struct backing_kind {
 	bool single_blocks;  /* an extent is never larger than a block */
 	bool discard_mapped; /* discard() needs the mapping */
 	bool counts;	     /* of the host's ordinary memory */
+	bool sealable;	     /* its file can be sealed, and can be replaced */
 	bool movable;	     /* userfaultfd can hold it still, and it can be mapped twice */
 	bool apart;	     /* what programs map is memory of its own, and only counts as the block's */
 	u64 granule;	     /* bytes of its pages */

@@ -90,8 +90,9 @@ void group_adjust_present(struct memory_group *group, struct zone *zone, long nr
 /* Asked after all callbacks have agreed that the range goes offline; refuses with a reason (the layer
  * of mappings: what cannot move, or has no room elsewhere). NULL: nobody. */
 extern int (*offline_last_hook)(unsigned long pfn, unsigned long nr_pages);
-/* All of the range has moved, or the offline has ended; its memory is still there. */
-extern void (*offline_empty_hook)(void);
+/* All of the range has moved, or the offline failed (`error`); its memory is still there. The result: it may
+ * refuse, with a reason. NULL: nobody. */
+extern int (*offline_empty_hook)(int error);
 
 /* ---- interrupt.c: what ends an offline before it is done; nests, per thread ---- */
 /* Holds back asynchronous signals and starts the deadline. 0 or -errno with a reason. */

@@ -16,7 +16,7 @@
 #define RETRY_LAST_NS 50000000ULL
 
 int (*offline_last_hook)(unsigned long pfn, unsigned long nr_pages);
-void (*offline_empty_hook)(void);
+int (*offline_empty_hook)(int error);
 
 static long block_of(unsigned long pfn)
 {
@@ -212,7 +212,7 @@ int offline_pages(unsigned long pfn, unsigned long nr_pages, struct zone *zone,
 	if (!ret)
 		ret = empty_range(&move);
 	if (offline_empty_hook)
-		offline_empty_hook();
+		ret = offline_empty_hook(ret);
 	if (ret)
 		goto cancel;
 	range_leave(&move);

@@ -174,6 +174,10 @@ void unit_split(char *at);
 
 extern const struct movable_operations map_operations;
 void move_prepare(void); /* at start */
+/* Claims the unit, unless it cannot move just now (0); ends that, the unit being in dst without `error`. Both
+ * pages locked. */
+entry_t begin_move(struct page *src);
+void finish_move(struct page *dst, struct page *src, entry_t entry, int error);
 /* Splits a unit of 2 MiB of which `page`, locked, is the first page, if it is one and nobody has it claimed. */
 void unit_split_locked(struct page *page);
 
@@ -184,6 +188,31 @@ int move_in_windows(struct page *dst, struct page *src, entry_t entry, size_t by
 /* Claimed, mapped private and read by no child: what the program wrote goes into the page, which is
  * mapped shared again. */
 int fold_claimed(char *at);
+
+/* Of a granule, to the page it left, which is taken; `sums` are that page's. 0 or -errno, nothing being changed. */
+int move_back(struct page *dst, struct page *src, u32 *sums);
+
+/* ---- copy.c ---- */
+
+#define SUM_BYTES 256u
+/* Multiples of that; a sum of each SUM_BYTES of what was there goes to `sums` unless that is NULL. */
+void copy_summed(char *to, const char *from, size_t bytes, u32 *sums);
+/* The same, but what is at `to` stays where its sum is another one than in `sums`. */
+void copy_back(char *to, const char *from, size_t bytes, u32 *sums);
+
+/* ---- guard.c: pages that the kernel still uses when a block has become empty ---- */
+
+/* An offline has been asked for, and nothing has moved. 0 or -errno. */
+int guard_begin(unsigned long pfn, unsigned long nr_pages);
+/* Where the sums of what is copied from there go; NULL: nowhere. */
+u32 *guard_sums(const char *from);
+/* Moved, table and descriptors say so. map_state.lock held. */
+void guard_moved(const struct page *src, const struct page *dst, size_t bytes);
+/* A unit is being given up. */
+void guard_forget(const struct page *page);
+/* The offline has emptied its block, or failed (`error`). Its result: -EBUSY with a reason when pages are
+ * still used; all is where it was then. */
+int guard_check(int error);
 
 /* ---- lock.c: mlock() ---- */
 
@@ -255,6 +284,8 @@ const char *pin_holder(const struct page *page, char *name, size_t size);
 
 /* What of the range is mapped cannot go elsewhere: -EBUSY or -ENOMEM with a reason; 0. */
 int map_refuses_offline(unsigned long pfn, unsigned long nr_pages);
+/* The range is empty, or the offline failed: its result. */
+int map_offline_empty(int error);
 /* What of a mapped page keeps it where it is, for reasons; NULL: nothing known. */
 const char *map_page_state(const struct page *page);
 

@@ -260,7 +260,7 @@ __attribute__((constructor)) static void map_at_start(void)
 	sync_at_fork_child(forget);
 	move_prepare();
 	offline_last_hook = map_refuses_offline;
-	offline_empty_hook = futex_all_moved;
+	offline_empty_hook = map_offline_empty;
 	page_state_hook = map_page_state;
 	own_map_show_hook = map_show;
 	backing_apart_hook = anonymous_resident;

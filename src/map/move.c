@@ -20,7 +20,7 @@ static entry_t entry_of(const struct page *page)
 	return entry && entry_unit(entry) == page && unit_start(at, entry) == at ? entry : 0;
 }
 
-static entry_t begin_move(struct page *src)
+entry_t begin_move(struct page *src)
 {
 	entry_t entry;
 
@@ -35,7 +35,7 @@ static entry_t begin_move(struct page *src)
 	return entry;
 }
 
-static void finish_move(struct page *dst, struct page *src, entry_t entry, int error)
+void finish_move(struct page *dst, struct page *src, entry_t entry, int error)
 {
 	char *at = (char *)src->index;
 	unsigned int flags = (unsigned int)(entry & MAP_FLAGS & ~MAP_STUCK);
@@ -49,6 +49,7 @@ static void finish_move(struct page *dst, struct page *src, entry_t entry, int e
 		dst->private = 0;
 		__SetPageMovable(dst, &map_operations);
 		__ClearPageMovable(src);
+		guard_moved(src, dst, unit_bytes(entry));
 		map_state.moved++;
 		map_state.bytes_moved += unit_bytes(entry);
 	} else {

@@ -124,6 +124,16 @@ static int refuse_for_pins(unsigned long block, const struct census *census)
 	return -EBUSY;
 }
 
+static int begin_guard(unsigned long pfn, unsigned long nr_pages)
+{
+	int error = guard_begin(pfn, nr_pages);
+
+	return !error ? 0 : reason_set(MP_REASON_NO_MEMORY, error, "host",
+				       "memory%llu: offline refused: no memory to move its pages with (%s); free memory and retry",
+				       (unsigned long long)(PFN_PHYS(pfn) / memory_block_size_bytes()),
+				       strerror(-error));
+}
+
 int map_refuses_offline(unsigned long pfn, unsigned long nr_pages)
 {
 	unsigned long block = PFN_PHYS(pfn) / memory_block_size_bytes(), have;
@@ -138,7 +148,7 @@ int map_refuses_offline(unsigned long pfn, unsigned long nr_pages)
 		return refuse_for_pins(block, &census);
 	have = room_for(pfn, &mixed);
 	if (census.pages <= have)
-		return 0;
+		return census.pages ? begin_guard(pfn, nr_pages) : 0;
 	reason_set(MP_REASON_NO_MEMORY, -ENOMEM, "mapped memory",
 		   "memory%lu: offline refused: %lu MiB of it are mapped, no room for them: %lu MiB free in other "
 		   "blocks%s; bring memory online or free some",
@@ -146,4 +156,10 @@ int map_refuses_offline(unsigned long pfn, unsigned long nr_pages)
 		   mixed ? " of their kind" : "");
 	reason_page(~0UL, census.pages);
 	return -ENOMEM;
+}
+
+int map_offline_empty(int error)
+{
+	futex_all_moved();
+	return guard_check(error);
 }

@@ -89,6 +89,7 @@ void unit_publish(struct page *page, void *at)
 
 void unit_free(struct page *page)
 {
+	guard_forget(page);
 	lock_page(page);
 	__ClearPageMovable(page);
 	unlock_page(page);

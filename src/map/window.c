@@ -13,10 +13,6 @@
 #include "page/page.h"
 #include "report/report.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #define TRIES 1000
 /* A window is as large as can be copied in this time, so that writers need not wait for long. */
 #define COPY_NS 80000u
@@ -29,6 +25,7 @@ struct move {
 	size_t step;	/* 0: as window_step says */
 	bool fold;	/* `from` is the program's private copy, `to` the page under it */
 	bool sparse;	/* some of it may be a hole; the target is one, or zero */
+	u32 *sums; /* of what `to` had when it was left: it goes back there */
 };
 
 /* GRANULE to STEP_MAX, a power of 2; atomic. */
@@ -42,30 +39,6 @@ static bool is_hole(const char *from)
 	return backing_hole((u64)(from - mp_direct_map), PAGE_SIZE) == 1;
 }
 
-/* Past the caches: the program's own data stays there, and the target's lines need not be read first. */
-static void copy_whole(char *to, const char *from, size_t bytes)
-{
-#ifdef __SSE2__
-	const __m128i *in = (const void *)from;
-	__m128i *out = (void *)to;
-	size_t i;
-
-	for (i = 0; i < bytes / sizeof(*in); i += 4) {
-		__m128i a = _mm_load_si128(in + i), b = _mm_load_si128(in + i + 1);
-		__m128i c = _mm_load_si128(in + i + 2), d = _mm_load_si128(in + i + 3);
-
-		_mm_stream_si128(out + i, a);
-		_mm_stream_si128(out + i + 1, b);
-		_mm_stream_si128(out + i + 2, c);
-		_mm_stream_si128(out + i + 3, d);
-	}
-	/* Such stores wait for nobody: here they must be done. */
-	_mm_sfence();
-#else
-	memcpy(to, from, bytes);
-#endif
-}
-
 static int copy_sparse(char *to, char *from, size_t bytes)
 {
 	unsigned char vec[HUGE_BYTES >> PAGE_SHIFT];
@@ -76,7 +49,7 @@ static int copy_sparse(char *to, char *from, size_t bytes)
 		return error;
 	for (i = 0; i < bytes; i += PAGE_SIZE) {
 		if ((vec[i >> PAGE_SHIFT] & 1) || !is_hole(from + i))
-			memcpy(to + i, from + i, PAGE_SIZE);
+			copy_summed(to + i, from + i, PAGE_SIZE, guard_sums(from + i));
 	}
 	return 0;
 }
@@ -111,7 +84,12 @@ static int copy(const struct move *move, size_t offset, size_t bytes)
 	}
 	if (move->sparse)
 		return copy_sparse(move->to + offset, move->from + offset, bytes);
-	copy_whole(move->to + offset, move->from + offset, bytes);
+	if (move->sums)
+		copy_back(move->to + offset, move->from + offset, bytes,
+			  move->sums + offset / SUM_BYTES);
+	else
+		copy_summed(move->to + offset, move->from + offset, bytes,
+			    guard_sums(move->from + offset));
 	return 0;
 }
 
@@ -211,6 +189,8 @@ static void finish(struct move move)
 		move.from += moved;
 		move.to += moved;
 		move.bytes -= moved;
+		if (move.sums)
+			move.sums += moved / SUM_BYTES;
 		if (error)
 			os_sleep_ns(1000000);
 	}
@@ -227,6 +207,7 @@ static void roll_back(const struct move *move, size_t done)
 	back.from = move->to;
 	back.to = move->from;
 	back.bytes = done;
+	back.sums = move->fold ? NULL : guard_sums(back.to);
 	finish(back);
 	/* Still registered, perhaps held. */
 	os_uffd_unregister(mechanism.uffd, move->at, move->bytes);
@@ -304,6 +285,25 @@ int move_in_windows(struct page *dst, struct page *src, entry_t entry, size_t by
 	/* A core shows the program's addresses, not the direct map. */
 	os_dodump(move.at, move.bytes);
 	return error;
+}
+
+/* Its target is the page that it left: there is memory behind it, and perhaps news in it. */
+int move_back(struct page *dst, struct page *src, u32 *sums)
+{
+	struct move move = { .at = (char *)src->index, .from = page_address(src),
+			     .to = page_address(dst), .bytes = GRANULE, .sums = sums };
+	struct page_bits locked;
+	bool any_locked;
+	int error = mechanism_ready();
+
+	if (error)
+		return error;
+	any_locked = locked_pages(move.at, move.bytes, &locked);
+	finish(move);
+	os_dodump(move.at, move.bytes);
+	if (any_locked)
+		lock_again(move.at, move.bytes, &locked, false);
+	return 0;
 }
 
 /* ---- after a fork ---- */

@@ -60,6 +60,14 @@ undo:
 	return false;
 }
 
+struct page *page_take_isolated(unsigned long pfn, unsigned int order, const void *site)
+{
+	if (!pageblock_claim(pfn >> pageblock_order, pfn % PB_PAGES, 1u << order))
+		return NULL;
+	page_prepare(pfn_to_page(pfn), order, 0, site);
+	return pfn_to_page(pfn);
+}
+
 int alloc_contig_range(unsigned long start, unsigned long end, unsigned int migratetype, gfp_t gfp)
 {
 	unsigned long pfn;

@@ -169,6 +169,9 @@ int isolate_page_range(unsigned long start, unsigned long end, int migratetype, 
 unsigned long find_unmovable(unsigned long pfn, unsigned long end_pfn, int flags,
 			     enum unmovable_why *why);
 
+/* Takes these 2^order pages, below a pageblock, of an isolated pageblock; NULL: not all of them are free. */
+struct page *page_take_isolated(unsigned long pfn, unsigned int order, const void *site);
+
 /* ---- allocations above order 0 (page/split.c) ---- */
 
 /*

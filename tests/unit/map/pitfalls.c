@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 
 static int stop; /* atomic */
 
@@ -353,6 +354,110 @@ TEST(pitfall_9, "MIGRATION pitfall 9: direct I/O into a pinned range arrives, an
 	CHECK_EQ(mp_unmap(at, MIB), 0);
 	close(fd);
 	finish();
+}
+
+static bool is_online(long block)
+{
+	char path[80], text[16] = "";
+
+	snprintf(path, sizeof(path), "/sys/devices/system/memory/memory%ld/state", block);
+	CHECK_GT(mp_read(path, text, sizeof(text)), 0);
+	return !strcmp(text, "online\n");
+}
+
+TEST(pitfall_9_pipe, "MIGRATION pitfall 9: pages in a pipe keep their block online with a reason; read, they let it go")
+{
+	struct iovec piece;
+	long block = HOT_BLOCK;
+	struct mp_reason reason;
+	char got[GRANULE], *at;
+	int pipes[2];
+
+	start(2);
+	at = map(4 * MIB, MP_MAP_POPULATE);
+	block += !mp_block_resident(block);
+	write_pattern(at, 4 * MIB, 1);
+	CHECK_EQ(pipe(pipes), 0);
+	piece = (struct iovec){ at + 2 * MIB + 4096, 8192 };
+	CHECK_EQ(vmsplice(pipes[1], &piece, 1, 0), 8192);
+	CHECK_EQ(set_state(block, "offline"), -EBUSY);
+	CHECK_EQ(mp_last_reason(&reason), 0);
+	CHECK(strstr(reason.text, "kernel") && strstr(reason.text, "pipe"));
+	CHECK(is_online(block));
+	CHECK_EQ(wrong(at, 4 * MIB, 1), 0);
+	/* Its pages are where they were: what is written now is in the pipe. */
+	write_pattern(at, 4 * MIB, 2);
+	CHECK_EQ(read(pipes[0], got, sizeof(got)), 8192);
+	CHECK_EQ(memcmp(got, at + 2 * MIB + 4096, 8192), 0);
+	CHECK_EQ(set_state(block, "offline"), 0);
+	CHECK_EQ(mp_block_resident(block), 0);
+	CHECK_EQ(wrong(at, 4 * MIB, 2), 0);
+	CHECK_EQ(set_state(block, "online_movable"), 0);
+	CHECK_EQ(mp_unmap(at, 4 * MIB), 0);
+	finish();
+}
+
+/* Writes all the time where the pages are; stands for a device with a registered buffer. */
+static void *write_as_device(void *arg)
+{
+	volatile uint64_t *at = arg;
+
+	for (uint64_t n = 1; running(); n++)
+		for (unsigned int i = 0; i < 16; i++)
+			at[i * GRANULE / 8] = n;
+	return NULL;
+}
+
+TEST(pitfall_9_device, "MIGRATION pitfall 9: what a device writes into pages while they cannot leave is not lost, nor what the program writes")
+{
+	struct writer writer;
+	pthread_t device;
+	long block = HOT_BLOCK;
+	char *at, *theirs;
+
+	start(2);
+	at = map(2 * MIB, MP_MAP_POPULATE);
+	block += !mp_block_resident(block);
+	theirs = mremap(page_address(entry_unit(table_get(at))), 0, 2 * MIB, MREMAP_MAYMOVE);
+	CHECK(theirs != MAP_FAILED);
+	writer_start(&writer, at + SUM_BYTES, 32);
+	CHECK_EQ(pthread_create(&device, NULL, write_as_device, theirs), 0);
+	for (int i = 0; i < 5; i++)
+		CHECK_EQ(set_state(block, "offline"), -EBUSY);
+	writer_end(&writer);
+	CHECK_EQ(pthread_join(device, NULL), 0);
+	/* The same pages, so the same contents. */
+	CHECK_EQ(memcmp(at, theirs, 2 * MIB), 0);
+	CHECK_GT(*(uint64_t *)at, 0);
+	CHECK_EQ(munmap(theirs, 2 * MIB), 0);
+	CHECK_EQ(set_state(block, "offline"), 0);
+	CHECK_EQ(mp_unmap(at, 2 * MIB), 0);
+	finish();
+}
+
+TEST(pitfall_9_sums, "MIGRATION pitfall 9: going back, what has changed in the old page stays, the rest is copied")
+{
+	static char old[GRANULE] __attribute__((aligned(4096))), now[GRANULE] __attribute__((aligned(4096)));
+	static uint32_t sums[GRANULE / SUM_BYTES];
+
+	write_pattern(old, GRANULE, 1);
+	copy_summed(now, old, GRANULE, sums);
+	CHECK_EQ(wrong(now, GRANULE, 1), 0);
+	/* The program writes, then the device: one bit, and two words exchanged. */
+	write_pattern(now, GRANULE, 2);
+	old[5 * SUM_BYTES + 77] ^= 1;
+	memcpy(old + 9 * SUM_BYTES, now + 3 * SUM_BYTES, 8);
+	memcpy(old + 9 * SUM_BYTES + 16, now + 4 * SUM_BYTES, 8);
+	for (int twice = 0; twice < 2; twice++) {
+		copy_back(old, now, GRANULE, sums);
+		for (size_t i = 0; i < GRANULE; i += SUM_BYTES) {
+			bool same = !memcmp(old + i, now + i, SUM_BYTES);
+
+			CHECK_EQ(same, i != 5 * SUM_BYTES && i != 9 * SUM_BYTES);
+		}
+		/* Once more, since the window failed: the program has gone on. */
+		write_pattern(now, GRANULE, 3);
+	}
 }
 
 /* ---- the host's limits ---- */
