@@ -39,10 +39,14 @@ bench: all
 		if [ -f "$$program" ] && [ -x "$$program" ]; then found=1; "$$program" || exit 1; fi; \
 	done; [ "$$found" ] || echo "bench: nothing to measure yet"
 	@bench/command_ls $(B)
+	@if command -v redis-benchmark >/dev/null; then bench/run_overhead $(B); \
+		else echo "bench: run_overhead: redis-server and redis-tools are not there (make deps-demo)"; fi
 
-# The random and concurrent tests again and again, with new seeds, for SECONDS.
-soak: all
+# The random and concurrent tests again and again, with new seeds, for SECONDS; then for as long Redis under
+# memplug run, its blocks leaving and returning, with snapshots and rewrites; then Python's whole modules.
+soak: deps-apps all
 	@MODEL_SECONDS=60 tests/run $(B) --suite model --suite stress --for $(SECONDS)
+	@MEMPLUG_APPS_SECONDS=$(SECONDS) MEMPLUG_APPS_FULL=1 tests/run-apps $(B) run-redis-server run-python3
 
 # libFuzzer on what can be written, sent and read, for SECONDS each; needs clang.
 fuzz: deps
