@@ -13,6 +13,7 @@ struct directory {
 	struct node *node;
 	pthread_mutex_t lock;
 	struct listing *listing; /* NULL: the kernel has it, until it asks */
+	bool again; /* the kernel was told all of it before */
 };
 
 void directory_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -26,6 +27,7 @@ void directory_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fi->cache_readdir = 1;
 	if (!ret && now && __atomic_load_n(&node->shown, __ATOMIC_RELAXED) == now) {
 		fi->keep_cache = 1;
+		directory->again = true;
 	} else if (!ret) {
 		ret = node_verify(node, &entry);
 		directory->listing = ret ? NULL : listing_of(node, now);
@@ -68,6 +70,12 @@ static size_t add(fuse_req_t req, char *buffer, size_t room, const struct direct
 	if (!plus) {
 		fill_attr(&st, &entry);
 		return fuse_add_direntry(req, buffer, room, name, &st, (off_t)i + 3);
+	}
+	if (directory->again) {
+		/* Number 0 says that there is nothing new, and costs less. */
+		param = (struct fuse_entry_param){ 0 };
+		fill_attr(&param.attr, &entry);
+		return fuse_add_direntry_plus(req, buffer, room, name, &param, (off_t)i + 3);
 	}
 	if (node_child_path(directory->node, name, path))
 		node = node_learn(path, &entry, text, length, listing->stamp);
@@ -116,11 +124,13 @@ static void read_entries(fuse_req_t req, size_t size, off_t offset, struct fuse_
 	int error = buffer ? 0 : -ENOMEM;
 
 	pthread_mutex_lock(&directory->lock);
-	if (!error && !directory->listing) {
+	if (!error && !directory->listing)
+		directory->listing = listing_of(directory->node, changes_now());
+	if (!error && !directory->listing)
 		error = listing_fetch(directory->node->path, &directory->listing);
-		/* What the kernel has of it may be of another moment: not to be kept beyond this. */
+	/* What the kernel has of it may be of another moment: not to be kept beyond this. */
+	if (!error && directory->listing->stamp != __atomic_load_n(&directory->node->shown, __ATOMIC_RELAXED))
 		__atomic_store_n(&directory->node->shown, 0, __ATOMIC_RELAXED);
-	}
 	if (error)
 		fuse_reply_err(req, error == -ENOENT ? ESTALE : -error);
 	else
