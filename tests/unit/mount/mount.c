@@ -361,6 +361,36 @@ TEST(MAP_5, "an open file has one text until it is read from the beginning, and 
 	stop_mount();
 }
 
+TEST(SYSFS_3, "chmod and chown hold until the object is removed; the size and the time stay")
+{
+	struct stat st;
+
+	begin();
+	CHECK_EQ(chmod(at(MEMORY "/memory33/state"), 0444), 0);
+	CHECK_EQ(chown(at(MEMORY "/memory33/state"), 12, 34), 0);
+	CHECK_EQ(stat(at(MEMORY "/memory33/state"), &st), 0);
+	CHECK_EQ(st.st_mode, S_IFREG | 0444);
+	CHECK_EQ(st.st_uid, 12);
+	CHECK_EQ(st.st_gid, 34);
+	/* As the kernel's: no bit, no right, and a bit more makes no right. */
+	CHECK_EQ(open(at(MEMORY "/memory33/state"), O_WRONLY), -1);
+	CHECK_EQ(errno, EACCES);
+	CHECK_EQ(chmod(at(MEMORY "/memory33/removable"), 0666), 0);
+	CHECK_EQ(open(at(MEMORY "/memory33/removable"), O_WRONLY), -1);
+	CHECK_EQ(errno, EACCES);
+	CHECK_EQ(truncate(at(MEMORY "/memory32/state"), 3), 0);
+	CHECK_EQ(stat(at(MEMORY "/memory32/state"), &st), 0);
+	CHECK_EQ(st.st_mode, S_IFREG | 0644);
+	CHECK_EQ(st.st_size, 4096);
+	CHECK_EQ(remove_blocks(33, 1), 0);
+	add_blocks(1, 33, 1);
+	close(open(at(MEMORY "/memory33/state"), O_WRONLY));
+	CHECK_EQ(stat(at(MEMORY "/memory33/state"), &st), 0);
+	CHECK_EQ(st.st_mode, S_IFREG | 0644);
+	CHECK_EQ(st.st_uid, 0);
+	stop_mount();
+}
+
 TEST(SYSFS_6, "through the mount: an open file of a block that was removed is dead, a new one is another")
 {
 	struct stat before, after;

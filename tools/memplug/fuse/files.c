@@ -83,11 +83,15 @@ void handle_put(struct handle *handle)
 	free(handle);
 }
 
-/* What the file's mode does not have is refused to root, too (SYSFS-2). */
-static int check_access(unsigned int mode, int flags)
+/* What the file's mode does not have is refused to root, too (SYSFS-2); chmod adds nothing to what it can do. */
+static int check_access(const struct mp_packet_entry *entry, int flags)
 {
 	int access = flags & O_ACCMODE;
+	unsigned int mode;
+	struct stat st;
 
+	fill_attr(&st, entry);
+	mode = entry->mode & st.st_mode;
 	if ((access != O_WRONLY && !(mode & 0444)) ||
 	    (access != O_RDONLY && !(mode & 0222)))
 		return -EACCES;
@@ -143,7 +147,7 @@ static struct handle *new_handle(struct node *node, bool writes)
 
 int file_new_reader(struct node *node, const struct mp_packet_entry *entry, struct handle **handle)
 {
-	int error = check_access(entry->mode, O_RDONLY);
+	int error = check_access(entry, O_RDONLY);
 
 	if (error)
 		return error;
@@ -157,7 +161,7 @@ void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct node *node = node_of(ino);
 	struct mp_packet_entry entry;
 	/* The kernel may know a name longer than it is good: it is told to look again. */
-	int error = node_verify(node, &entry) ?: check_access(entry.mode, fi->flags);
+	int error = node_verify(node, &entry) ?: check_access(&entry, fi->flags);
 	bool writes = (fi->flags & O_ACCMODE) != O_RDONLY;
 	struct handle *handle;
 

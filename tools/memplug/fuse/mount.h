@@ -167,6 +167,14 @@ void notify_end(void);
 /* After unmounting: nothing is told any more. */
 void notify_stop(void);
 
+/* ---- modes.c: what chmod and chown have set ---- */
+
+void modes_apply(uint64_t id, struct stat *st);
+/* 0 or -ENOMEM. */
+int modes_set(uint64_t id, const struct stat *st);
+/* Another machine: its objects have the same numbers. */
+void modes_forget(void);
+
 /* ---- fast.c: what needs nobody else ---- */
 
 /* False: the library has to take this request. */

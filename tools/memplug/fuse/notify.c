@@ -102,6 +102,7 @@ static void *notify_thread(void *arg)
 			changes_connect(fd);
 			listen_to(fd);
 			changes_disconnect();
+			modes_forget();
 			close(fd);
 			/* The next machine is another one. */
 			pthread_mutex_lock(&lock);

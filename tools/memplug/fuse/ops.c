@@ -49,6 +49,7 @@ void fill_attr(struct stat *st, const struct mp_packet_entry *entry)
 	st->st_size = entry->size;
 	st->st_blksize = 4096;
 	st->st_atime = st->st_mtime = st->st_ctime = begin;
+	modes_apply(entry->id, st);
 }
 
 /*
@@ -214,13 +215,30 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	fuse_reply_attr(req, &st, KEEP_SECONDS);
 }
 
-/* Truncating is accepted and has no effect (SYSFS-3). */
+/* Truncating is accepted and has no effect; modes and owners hold (SYSFS-3). Times stay. */
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int which,
 		       struct fuse_file_info *fi)
 {
-	(void)attr;
-	(void)which;
-	op_getattr(req, ino, fi);
+	struct mp_packet_entry entry;
+	struct stat st;
+	int ret = node_verify(node_of(ino), &entry);
+
+	(void)fi;
+	if (!ret) {
+		fill_attr(&st, &entry);
+		if (which & FUSE_SET_ATTR_MODE)
+			st.st_mode = (st.st_mode & S_IFMT) | (attr->st_mode & 07777);
+		if (which & FUSE_SET_ATTR_UID)
+			st.st_uid = attr->st_uid;
+		if (which & FUSE_SET_ATTR_GID)
+			st.st_gid = attr->st_gid;
+		if (which & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
+			ret = modes_set(entry.id, &st);
+	}
+	if (ret)
+		fuse_reply_err(req, -ret);
+	else
+		fuse_reply_attr(req, &st, KEEP_SECONDS);
 }
 
 static void op_readlink(fuse_req_t req, fuse_ino_t ino)
