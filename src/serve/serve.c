@@ -29,45 +29,57 @@ static struct {
 	pthread_t thread;
 } serve = { .lock = PTHREAD_MUTEX_INITIALIZER, .listener = -1, .eventfd = -1 };
 
+/* What to wait for: the event, the listener, then the clients, whose places go to `of`. How many it is. */
+static unsigned int wait_for(struct pollfd *fds, unsigned int *of, bool accepts)
+{
+	unsigned int i, nr = 2;
+
+	fds[0] = (struct pollfd){ .fd = serve.eventfd, .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = accepts ? serve.listener : -1, .events = POLLIN };
+	for (i = 0; i < MAX_CLIENTS; i++) {
+		if (clients[i].fd < 0)
+			continue;
+		fds[nr] = (struct pollfd){ .fd = clients[i].fd, .events = POLLIN };
+		if (clients[i].full)
+			fds[nr].events |= POLLOUT;
+		of[nr++] = i;
+	}
+	return nr;
+}
+
 static void *io_thread(void *arg)
 {
 	struct pollfd fds[MAX_CLIENTS + 2];
+	unsigned int of[MAX_CLIENTS + 2], i, nr;
 	bool accepts;
 	u64 deaf_until = 0;
-	unsigned int i;
 
 	(void)arg;
 	sync_serve();
 	sync_self();
 	while (!__atomic_load_n(&serve.stop, __ATOMIC_ACQUIRE)) {
 		accepts = !deaf_until || os_now_ns() >= deaf_until;
-		fds[0] = (struct pollfd){ .fd = serve.eventfd, .events = POLLIN };
-		fds[1] = (struct pollfd){ .fd = accepts ? serve.listener : -1, .events = POLLIN };
-		for (i = 0; i < MAX_CLIENTS; i++) {
-			struct client *client = &clients[i];
-
-			fds[i + 2] = (struct pollfd){ .fd = client->fd, .events = POLLIN };
-			if (client->fd >= 0 && client->full)
-				fds[i + 2].events |= POLLOUT;
-		}
+		nr = wait_for(fds, of, accepts);
 		/* Who cannot be taken waits in the queue of the socket, and is looked at again. */
-		if (os_poll(fds, MAX_CLIENTS + 2, accepts ? -1 : ACCEPT_AGAIN_MS) < 0)
+		if (os_poll(fds, nr, accepts ? -1 : ACCEPT_AGAIN_MS) < 0)
 			continue;
 		if (fds[0].revents) {
 			os_eventfd_clear(serve.eventfd);
 			clients_deliver();
 		}
 		watch_any();
-		for (i = 0; i < MAX_CLIENTS; i++) {
-			struct client *client = &clients[i];
+		for (i = 2; i < nr; i++) {
+			struct client *client = &clients[of[i]];
 
-			if (client->fd >= 0 && client->fd == fds[i + 2].fd && fds[i + 2].revents)
-				client_serve(client, fds[i + 2].revents);
+			/* Delivering may have closed it. */
+			if (client->fd >= 0 && fds[i].revents)
+				client_serve(client, fds[i].revents);
 			if (client->fd >= 0 && client->watch && !client->full)
 				watch_tell(client);
 		}
 		if (fds[1].revents)
-			deaf_until = client_accept(serve.listener) ? 0 : os_now_ns() + ACCEPT_AGAIN_MS * 1000000ULL;
+			deaf_until = client_accept(serve.listener) ? 0 :
+				     os_now_ns() + ACCEPT_AGAIN_MS * 1000000ULL;
 	}
 	for (i = 0; i < MAX_CLIENTS; i++)
 		if (clients[i].fd >= 0)
