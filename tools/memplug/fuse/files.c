@@ -257,35 +257,6 @@ static void reply_piece(fuse_req_t req, const struct handle *handle, size_t size
 	fuse_reply_buf(req, left ? text->data + offset : NULL, left < size ? left : size);
 }
 
-/* The whole text, in as many packets as it takes; 0 or -errno. */
-static int fetch(const struct node *node, struct text **text)
-{
-	struct link *link = link_get();
-	int64_t ret = link ? 0 : -ENOTCONN;
-	char *data = NULL, *larger;
-	size_t size = 0;
-
-	while (!ret) {
-		ret = link_call(link, MP_PACKET_READ, (int64_t)size, node->path, node->id);
-		if (ret < 0)
-			break;
-		larger = realloc(data, size + link->size + 1);
-		ret = larger ? 0 : -ENOMEM;
-		if (ret)
-			break;
-		data = larger;
-		memcpy(data + size, link->data, link->size);
-		size += link->size;
-		if (!(link->flags & MP_PACKET_MORE))
-			break;
-	}
-	if (link)
-		link_put(link);
-	*text = ret ? NULL : text_new(data, size);
-	free(data);
-	return ret ? (int)ret : *text ? 0 : -ENOMEM;
-}
-
 /* Handle locked. The text of this moment: the one that is known, or a new one. */
 static int renew(struct handle *handle)
 {
@@ -293,7 +264,7 @@ static int renew(struct handle *handle)
 	bool steady = node->entry.how & MP_ENTRY_STEADY;
 	uint64_t now = steady ? changes_now() : 0;
 	struct text *text = node_text(node, now);
-	int error = text ? 0 : fetch(node, &text);
+	int error = text ? 0 : text_fetch(node, &text);
 
 	if (!error && now)
 		node_set_text(node, text, now);

@@ -37,10 +37,10 @@ void link_set_session(struct fuse_session *session)
 	links.session = session;
 }
 
-/* A signal has come: goes on waiting unless it was the one that ends the mount. */
-static bool interrupted(void)
+/* Nobody is answered any more. */
+static bool ending(void)
 {
-	return errno == EINTR && !(links.session && fuse_session_exited(links.session));
+	return links.session && fuse_session_exited(links.session);
 }
 
 int link_connect(void)
@@ -134,7 +134,7 @@ static bool call(struct link *link, struct mp_packet *head, const char *path, ui
 		return false;
 	do {
 		n = recv(link->fd, link->packet, MP_PACKET_MAX, 0);
-		if (n < (ssize_t)sizeof(*head) && (n >= 0 || !interrupted()))
+		if (n < (ssize_t)sizeof(*head) && (n >= 0 || errno != EINTR || ending()))
 			return false;
 		if (n > 0)
 			memcpy(head, link->packet, sizeof(*head));
@@ -152,13 +152,13 @@ static int64_t call_again(struct link *link, const struct mp_packet *request, co
 	int tries;
 
 	/* The second time with a new connection: the machine may be another one by now. */
-	for (tries = 0; tries < 2 && link->fd >= 0; tries++) {
+	for (tries = 0; tries < 2 && link->fd >= 0 && !ending(); tries++) {
 		head = *request;
 		head.id = ++link->last_id;
 		if (call(link, &head, path, object))
 			return head.value == -ENXIO ? -ENOTCONN : head.value;
 		close(link->fd);
-		link->fd = link_connect();
+		link->fd = ending() ? -1 : link_connect();
 	}
 	if (link->fd < 0)
 		link->fd = -1;

@@ -76,6 +76,9 @@ struct text *text_new(const char *data, size_t size);
 /* Accept NULL. */
 struct text *text_get(struct text *text);
 void text_put(struct text *text);
+/* A node's text of now, in as many packets as it takes; 0 or -errno. */
+struct node;
+int text_fetch(const struct node *node, struct text **text);
 
 /* ---- waiting.c: requests that may wait for an operation ---- */
 

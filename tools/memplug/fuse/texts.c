@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Texts that do not change, counted by those who show them. */
+/* Texts: asked for as a whole, then left as they are, and counted by those who show them. */
 #include "mount.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,4 +31,32 @@ void text_put(struct text *text)
 {
 	if (text && !__atomic_sub_fetch(&text->refs, 1, __ATOMIC_ACQ_REL))
 		free(text);
+}
+
+int text_fetch(const struct node *node, struct text **text)
+{
+	struct link *link = link_get();
+	int64_t ret = link ? 0 : -ENOTCONN;
+	char *data = NULL, *larger;
+	size_t size = 0;
+
+	while (!ret) {
+		ret = link_call(link, MP_PACKET_READ, (int64_t)size, node->path, node->id);
+		if (ret < 0)
+			break;
+		larger = realloc(data, size + link->size + 1);
+		ret = larger ? 0 : -ENOMEM;
+		if (ret)
+			break;
+		data = larger;
+		memcpy(data + size, link->data, link->size);
+		size += link->size;
+		if (!(link->flags & MP_PACKET_MORE))
+			break;
+	}
+	if (link)
+		link_put(link);
+	*text = ret ? NULL : text_new(data, size);
+	free(data);
+	return ret ? (int)ret : *text ? 0 : -ENOMEM;
 }
