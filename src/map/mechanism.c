@@ -137,7 +137,8 @@ static int refuse(void)
 			  strerror(-mechanism.error[SOURCE_DEVICE]));
 }
 
-int mechanism_ready(void)
+/* Opens it anew if the program has closed it. */
+static int open_mechanism(void)
 {
 	int error = 0;
 
@@ -145,11 +146,16 @@ int mechanism_ready(void)
 		return 0;
 	mutex_lock(&mechanism_lock);
 	if (mechanism.uffd < 0)
-		error = open_all() ? refuse() : 0;
+		error = open_all();
 	if (!error && mechanism.pagemap == -1)
 		open_pagemap();
 	mutex_unlock(&mechanism_lock);
 	return error;
+}
+
+int mechanism_ready(void)
+{
+	return open_mechanism() ? refuse() : 0;
 }
 
 void mechanism_check(void)
@@ -181,9 +187,11 @@ int mp_map_prepare(void)
 	mutex_unlock(&mechanism_lock);
 	if (error)
 		return error;
-	/* Anonymous memory needs none; who maps other memory is refused then. */
 	kinds = backing_kinds();
-	return kinds.apart ? 0 : mechanism_ready();
+	if (!kinds.files && kinds.apart)
+		return 0;
+	/* Without it anonymous memory can be mapped; who maps other memory is refused then. */
+	return !open_mechanism() || kinds.apart ? 0 : refuse();
 }
 
 const char *mp_map_mechanism(void)

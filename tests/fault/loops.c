@@ -607,7 +607,7 @@ static long loop(const struct operation *op, enum fault_kind kind)
 	       kind == FAULT_SYSCALL ? "system calls" : "allocations", refused, survived);
 	fflush(stdout);
 	/* An evacuation looks for sleepers as often as time allows. */
-	if (op->before[3] != op_online_next)
+	if (op->before[3] != op_online_next && op->before[4] != op_online_next)
 		CHECK_EQ(seen, n - 1);
 	return seen;
 }
@@ -739,13 +739,22 @@ OPERATION(21, ring_save)
 OPERATION(22, map)
 OPERATION(25, map_anonymous)
 OPERATION(26, unmap_anonymous)
-OPERATION(27, recount)
-OPERATION(28, recount_bound)
 OPERATION(23, unmap)
 
 TEST(none_nth_call_evacuate, "moving mapped memory loses nothing when its nth system call fails")
 {
 	loop(&operations[24], FAULT_SYSCALL);
+}
+
+/* Neighbours go together, and which are neighbours differs from run to run: not compared with strace. */
+TEST(none_nth_call_recount, "counting anonymous memory elsewhere loses nothing when its nth system call fails")
+{
+	loop(&operations[27], FAULT_SYSCALL);
+}
+
+TEST(none_nth_call_recount_bound, "the same, to a block that is bound to a node of the host")
+{
+	loop(&operations[28], FAULT_SYSCALL);
 }
 
 TEST(GROUP_4, "a group for which there is no memory: ENOMEM, and its id is free")
