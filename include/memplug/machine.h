@@ -160,10 +160,14 @@ void mp_set_deadline(uint64_t milliseconds);
  */
 int mp_cancel(pthread_t thread);
 
-/* "document" or "linux-6.1"; NULL without a machine. Changed under device_hotplug_lock. */
+/* "document" or "linux-6.1" (DESIGN D1); NULL without a machine. No lock, never waits. */
 const char *mp_contract(void);
+/*
+ * Changes it, under device_hotplug_lock, which it waits for. 0; -EINVAL: no such contract, or NULL; -ENXIO: no
+ * machine; from a callback: fatal hook, -EDEADLK.
+ */
 int mp_set_contract(const char *name);
-/* "0.1.0" */
+/* "0.1.0": the library's. */
 const char *mp_version(void);
 
 #ifdef __cplusplus

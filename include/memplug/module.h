@@ -7,9 +7,9 @@
 extern "C" {
 #endif
 
-/* Runs a module's init now. 0, -ENOENT, -EEXIST (loaded), or what init returned. */
+/* Runs a module's init now; may sleep, not from a callback. 0, -ENOENT (none has that name, or NULL), -EEXIST (loaded), or what init returned. */
 int mp_module_load(const char *name);
-/* Runs its exit. 0, -ENOENT, -EBUSY (it has none). */
+/* Runs its exit; as above. 0, -ENOENT (also: not loaded), -EBUSY (it has none). */
 int mp_module_unload(const char *name);
 
 #ifdef __cplusplus

@@ -57,6 +57,7 @@ int mp_ring_save(const char *path);
 
 /* "MEM_GOING_ONLINE" etc. for an event value, or "?". */
 const char *mp_event_name(unsigned long action);
+/* "event", "callback", ..., or "?". */
 const char *mp_ring_type_name(uint32_t type);
 /* A record as one line, without its number, time, thread and newline. Length as snprintf's, -EINVAL: NULL. */
 int mp_ring_text(const struct mp_ring_record *record, char *buf, size_t size);

@@ -87,8 +87,9 @@ TEST(reason, "memplug/reason.h")
 
 TEST(ring, "memplug/ring.h")
 {
-	struct mp_ring_record record;
+	struct mp_ring_record record = { .type = MP_RING_BOOT };
 	uint64_t cursor = ~0ULL;
+	char text[64];
 
 	CHECK_EQ(mp_ring_read(&cursor, &record), 0);
 	boot_and_look();
@@ -109,6 +110,8 @@ TEST(ring, "memplug/ring.h")
 	CHECK_STR(mp_ring_type_name(0), "?");
 	CHECK_STR(mp_ring_type_name(~0U), "?");
 	CHECK_STR(mp_ring_type_name(MP_RING_SLOT + 1), "?");
+	CHECK_EQ(mp_ring_text(NULL, text, sizeof(text)), -EINVAL);
+	CHECK_EQ(mp_ring_text(&record, NULL, 10), -EINVAL);
 	same_machine();
 }
 
