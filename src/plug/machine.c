@@ -25,7 +25,7 @@ const char *mp_version(void)
 
 const char *mp_contract(void)
 {
-	if (!machine_booted)
+	if (!READ_ONCE(machine_booted))
 		return NULL;
 	return contract_is_document() ? "document" : "linux-6.1";
 }

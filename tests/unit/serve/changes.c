@@ -130,7 +130,7 @@ TEST(serve_changes, "each change of what a steady file shows is counted, before 
 	stuck = stuck_take(1);
 	worker_start(&worker, write_state, &offline);
 	AWAIT(!strcmp(read_block(32, "state"), "going-offline"));
-	CHECK_NE(page->begun, page->ended);
+	AWAIT(__atomic_load_n(&page->begun, __ATOMIC_ACQUIRE) != __atomic_load_n(&page->ended, __ATOMIC_ACQUIRE));
 	__free_page(stuck);
 	CHECK_EQ(worker_join(&worker), 0);
 	quiet();
