@@ -4,6 +4,7 @@
 #include "../memplug.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -71,6 +72,13 @@ static int serve(struct fuse_session *session)
 		else if (n > 0 && !fast_answer(session, &request))
 			fuse_session_process_buf(session, &request);
 	}
+	/* What was closed before the end is still to be let go. */
+	fuse_session_reset(session);
+	fcntl(fuse_session_fd(session), F_SETFL, O_NONBLOCK);
+	while (n >= 0 && fuse_session_receive_buf(session, &request) > 0)
+		if (!fast_answer(session, &request))
+			fuse_session_process_buf(session, &request);
+	fuse_session_exit(session);
 	free(request.mem);
 	return n < 0 ? n : 0;
 }
