@@ -6,6 +6,7 @@
  */
 #include "mount.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,11 +15,15 @@
 #include <unistd.h>
 
 #define LOOK_AGAIN_MS 200
+#define PATIENCE_S 2
 
 /* The lock keeps the session while it is told something; NULL: it has ended. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct fuse_session *session;
 static bool ending; /* atomic */
+/* The first watch has begun, or is not waited for any more. */
+static bool settled;
+static pthread_cond_t settling = PTHREAD_COND_INITIALIZER;
 
 static void forget_name(const char *directory, const char *name)
 {
@@ -68,6 +73,15 @@ static void forget_all(void)
 	files_changed(NULL);
 }
 
+/* From here on nothing is missed; what was read before may have changed unheard. Lock held. */
+static void on_watch(void)
+{
+	if (settled && session)
+		forget_all();
+	settled = true;
+	pthread_cond_broadcast(&settling);
+}
+
 static void listen_to(int fd)
 {
 	struct mp_packet head = { .id = 1, .op = MP_PACKET_WATCH, .value = MP_WATCH_UEVENTS };
@@ -86,6 +100,8 @@ static void listen_to(int fd)
 			forget_all();
 		else if (session && head.flags & MP_PACKET_NEWS)
 			on_uevent(packet + sizeof(head));
+		else if (!(head.flags & MP_PACKET_NEWS))
+			on_watch();
 		pthread_mutex_unlock(&lock);
 	}
 }
@@ -110,6 +126,10 @@ static void *notify_thread(void *arg)
 				forget_all();
 			pthread_mutex_unlock(&lock);
 		}
+		pthread_mutex_lock(&lock);
+		settled = true;
+		pthread_cond_broadcast(&settling);
+		pthread_mutex_unlock(&lock);
 		nanosleep(&pause, NULL);
 	}
 	return NULL;
@@ -130,6 +150,7 @@ void notify_stop(void)
 int notify_start(struct fuse_session *of)
 {
 	sigset_t all, before;
+	struct timespec until;
 	pthread_t thread;
 	int error;
 
@@ -138,5 +159,16 @@ int notify_start(struct fuse_session *of)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	error = pthread_create(&thread, NULL, notify_thread, NULL);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	/*
+	 * Whoever reads a file before the watch has begun would not be told that it changes. A machine that takes
+	 * longer is not waited for: all counts as changed when it answers.
+	 */
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += PATIENCE_S;
+	pthread_mutex_lock(&lock);
+	while (!error && !settled && pthread_cond_timedwait(&settling, &lock, &until) != ETIMEDOUT)
+		;
+	settled = true;
+	pthread_mutex_unlock(&lock);
 	return -error;
 }
