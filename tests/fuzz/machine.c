@@ -290,6 +290,12 @@ void machine_compare(void)
 	m.failed = 0;
 }
 
+/* Only this one fails and leaves something: what its owner cannot give up is poisoned all the same (POISON-8). */
+static bool leaves_a_mark(const char *path, long ret)
+{
+	return ret == -EBUSY && !strcmp(path, "/sys/devices/system/memory/hard_offline_page");
+}
+
 long machine_write(const char *path, const uint8_t *data, size_t size)
 {
 	long ret;
@@ -308,6 +314,8 @@ long machine_write(const char *path, const uint8_t *data, size_t size)
 		m.taken += ret > 0;
 		return ret;
 	}
+	if (leaves_a_mark(path, ret))
+		m.fresh = false;
 	if (!m.fresh)
 		return ret;
 	snprintf(m.last[m.failed], sizeof(*m.last), "%s: error %ld: \"%s\"", path, ret,
