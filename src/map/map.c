@@ -118,7 +118,7 @@ static int refuse_mappings(void)
 	return reason_set(MP_REASON_NO_MEMORY, -ENOMEM, "vm.max_map_count",
 			  "map refused: %llu of %llu mappings are taken; map larger pieces, MP_MAP_HUGE, or "
 			  "raise vm.max_map_count",
-			  (unsigned long long)map_state.mappings,
+			  (unsigned long long)READ_ONCE(map_state.mappings),
 			  (unsigned long long)map_state.mappings_limit);
 }
 

@@ -79,7 +79,7 @@ struct map_state {
 	u64 snapshots;	    /* granules with MAP_PRIVATE_COPY */
 	u64 fork_units;	    /* with MAP_FORK; atomic */
 	u64 units, huge_units, pinned, moved, bytes_moved, failed;
-	u64 mappings;	    /* runs of the program's addresses that are one piece of a block */
+	u64 mappings;	    /* runs of the program's addresses that are one piece of a block; read without the lock, too */
 	u64 mappings_limit; /* vm.max_map_count */
 	/* Atomic: */
 	u64 futexes_woken;

@@ -111,7 +111,7 @@ void table_set(const void *address, entry_t entry)
 	entry_t *place = slot(chunk_of(at), at);
 	int before = borders(at, *place);
 
-	map_state.mappings += (u64)(s64)(borders(at, entry) - before);
+	WRITE_ONCE(map_state.mappings, map_state.mappings + (u64)(s64)(borders(at, entry) - before));
 	/* Release pairs with read_entry(): table_get() is called without the lock too. */
 	__atomic_store_n(place, entry, __ATOMIC_RELEASE);
 }

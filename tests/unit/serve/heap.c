@@ -77,7 +77,8 @@ TEST(serve_heap, "reading a text of a page takes nothing from the heap, in the I
 	/* Who works for the first time takes what its thread needs. */
 	text_at(fd, 0, MEMORY "/memory1/online");
 	text_at(fd, 0, MEMORY "/memory1/online");
-	taken = given = 0;
+	__atomic_store_n(&taken, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&given, 0, __ATOMIC_RELAXED);
 	CHECK_STR(text_at(fd, 0, MEMORY "/memory1/state"), "online\n");
 	CHECK_STR(text_at(fd, 0, MEMORY "/memory1/online"), "1\n");
 	CHECK_STR(text_at(fd, 0, "/sys/devices/system/node/node0/cpulist"), "0\n");
