@@ -122,6 +122,12 @@ void guard_forget(const struct page *page)
 	mutex_unlock(&map_state.lock);
 }
 
+/* In a fork child: its parent's offline is none of its own, and the sums are not there. */
+void guard_forget_all(void)
+{
+	memset(&guard, 0, sizeof(guard));
+}
+
 /* ---- moving back ---- */
 
 /* The program's address of a granule; 0: of none. map_state.lock held. */

@@ -210,6 +210,8 @@ u32 *guard_sums(const char *from);
 void guard_moved(const struct page *src, const struct page *dst, size_t bytes);
 /* A unit is being given up. */
 void guard_forget(const struct page *page);
+/* In a fork child: its parent may be about to take a block away. */
+void guard_forget_all(void);
 /* The offline has emptied its block, or failed (`error`). Its result: -EBUSY with a reason when pages are
  * still used; all is where it was then. */
 int guard_check(int error);

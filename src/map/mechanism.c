@@ -260,6 +260,7 @@ static void forget(void)
 	table_forget();
 	fork_forget();
 	futex_forget();
+	guard_forget_all();
 	memset(&map_state, 0, sizeof(map_state));
 }
 
