@@ -284,6 +284,37 @@ TEST(fork_own_machine, "a child has no machine until it boots its own; its snaps
 	finish_range(1);
 }
 
+TEST(fork_while_leaving, "a child that is made while a block leaves does not take that for a block of its own machine")
+{
+	static struct state_write offline = { .text = "offline" };
+	struct child reader, child;
+	struct worker worker;
+
+#if defined(__SANITIZE_THREAD__)
+	SKIP("TSan allows no new threads in the child of a process with threads");
+#endif
+	start_with_range();
+	if (is_anonymous()) {
+		/* There a block does not wait for a child. */
+		finish_range(1);
+		return;
+	}
+	/* What it reads stays until it has ended. */
+	child_start(&reader, snapshot_wrong);
+	for (offline.block = HOT_BLOCK; !mp_block_resident(offline.block);)
+		offline.block++;
+	worker_start(&worker, write_state, &offline);
+	worker_await_sleep(&worker);
+	child_start(&child, boots_its_own);
+	CHECK_EQ(child_run(&child), 0);
+	child_end(&child);
+	CHECK(!worker_done(&worker));
+	child_end(&reader);
+	CHECK_EQ(worker_join(&worker), 0);
+	CHECK_EQ(set_state(offline.block, "online_movable"), 0);
+	finish_range(1);
+}
+
 /* ---- snapshots under load: the first word of a pair is always raised before the second ---- */
 
 #define PAIRS 40
