@@ -37,6 +37,11 @@ void unclaim_unit(char *start)
 
 	if (entry)
 		table_set(start, entry & ~(entry_t)MAP_MOVING);
+	unit_changed();
+}
+
+void unit_changed(void)
+{
 	__atomic_fetch_add(&map_state.moved_sequence, 1, __ATOMIC_RELEASE);
 	if (map_state.movers_waited)
 		os_futex_wake(&map_state.moved_sequence, 0x7fffffff);

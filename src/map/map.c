@@ -171,6 +171,7 @@ static void free_units(char *at, size_t length)
 		else
 			map_state.units--;
 		map_state.fork_units -= !!(entry & MAP_FORK);
+		unit_changed();
 		page = entry_unit(entry);
 		if (entry & MAP_PRIVATE_COPY) {
 			map_state.snapshots -= unit_bytes(entry) / GRANULE;

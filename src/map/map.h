@@ -258,6 +258,8 @@ static inline char *unit_start(const void *at, entry_t entry)
 /* Sleeps until nobody has the unit under `at` claimed; its entry. map_state.lock held before and after. */
 entry_t await_unit(const void *at);
 void claim_unit(char *start);
+/* A claimed unit is claimed no more, or gone: whoever waits for it looks again. map_state.lock held. */
+void unit_changed(void);
 void unclaim_unit(char *start); /* both: map_state.lock held */
 /*
  * Claims all units in [at, at + length), whole granules; with `split` no unit reaches beyond it
