@@ -20,7 +20,7 @@ static struct {
 	u64 start, size; /* of the block that leaves; size 0: none */
 	u32 *sums;	 /* for each SUM_BYTES of it; 0: not copied */
 	unsigned long *where; /* for each granule: the page it is in now; 0: was not here, or is gone */
-	void *memory;
+	void *memory; /* reserved; what is above begins at a huge page of it */
 	size_t memory_size;
 	bool moved;
 } guard;
@@ -30,30 +30,49 @@ static size_t granules(void)
 	return guard.size / GRANULE;
 }
 
+/*
+ * In a window nothing is allocated, not by the host either, and nothing is touched for the first time: on
+ * some hosts that takes as long as the copying. A huge page is touched once.
+ */
+static int take_memory(size_t bytes)
+{
+	int error = os_reserve_zeroed(bytes + HUGE_BYTES, &guard.memory);
+
+	if (error)
+		return error;
+	guard.memory_size = bytes + HUGE_BYTES;
+	guard.sums = (void *)ALIGN((uintptr_t)guard.memory, HUGE_BYTES);
+	os_dontfork(guard.memory, guard.memory_size);
+	os_hugepages(guard.memory, guard.memory_size);
+	error = os_populate(guard.sums, bytes);
+	if (!error)
+		memset(guard.sums, 0, bytes);
+	return error;
+}
+
+static void give_memory(void)
+{
+	/* Near the limit of mappings it may take a second time. */
+	if (os_unmap(guard.memory, guard.memory_size) && os_unmap(guard.memory, guard.memory_size))
+		pr_warn("map: %zu bytes of sums stay mapped", guard.memory_size);
+	guard.memory = NULL;
+}
+
 int guard_begin(unsigned long pfn, unsigned long nr_pages)
 {
 	u64 start = PFN_PHYS(pfn), size = PFN_PHYS(nr_pages);
 	size_t sums = size / SUM_BYTES * sizeof(u32);
-	size_t bytes = ALIGN(sums + size / GRANULE * sizeof(unsigned long), PAGE_SIZE);
 	int error;
 
 	if (!backing_sealable(start, size))
 		return 0;
-	error = os_reserve_zeroed(bytes, &guard.memory);
-	if (error)
-		return error;
-	os_dontfork(guard.memory, bytes);
-	os_hugepages(guard.memory, bytes);
-	/* In a window nothing is allocated, not by the host either. */
-	error = os_populate(guard.memory, bytes);
+	error = take_memory(ALIGN(sums + size / GRANULE * sizeof(unsigned long), PAGE_SIZE));
 	if (error) {
-		os_unmap(guard.memory, bytes);
-		guard.memory = NULL;
+		if (guard.memory)
+			give_memory();
 		return error;
 	}
-	guard.memory_size = bytes;
-	guard.sums = guard.memory;
-	guard.where = (void *)((char *)guard.memory + sums);
+	guard.where = (void *)((char *)guard.sums + sums);
 	guard.moved = false;
 	mutex_lock(&map_state.lock);
 	guard.start = start;
@@ -67,10 +86,7 @@ static void guard_end(void)
 	mutex_lock(&map_state.lock);
 	WRITE_ONCE(guard.size, 0);
 	mutex_unlock(&map_state.lock);
-	/* Near the limit of mappings it may take a second time. */
-	if (os_unmap(guard.memory, guard.memory_size) && os_unmap(guard.memory, guard.memory_size))
-		pr_warn("map: %zu bytes of sums stay mapped", guard.memory_size);
-	guard.memory = NULL;
+	give_memory();
 }
 
 u32 *guard_sums(const char *from)

@@ -8,28 +8,25 @@
  * be held by a thread that waits for us.
  */
 #include "map/map.h"
+#include "map/step.h"
 #include "backing/backing.h"
 #include "os/os.h"
 #include "page/page.h"
 #include "report/report.h"
 
 #define TRIES 1000
-/* A window is as large as can be copied in this time, so that writers need not wait for long. */
-#define COPY_NS 80000u
-#define STEP_MAX ((size_t)256 << 10)
 
 struct move {
 	char *at;	/* the program's address */
 	char *from, *to; /* in the direct map */
 	size_t bytes;
-	size_t step;	/* 0: as window_step says */
+	size_t step;	/* 0: as step.c says */
+	u64 longest_ns; /* window so far */
+	bool huge;	/* both sides can be one huge page */
 	bool fold;	/* `from` is the program's private copy, `to` the page under it */
 	bool sparse;	/* some of it may be a hole; the target is one, or zero */
 	u32 *sums; /* of what `to` had when it was left: it goes back there */
 };
-
-/* GRANULE to STEP_MAX, a power of 2; atomic. */
-static size_t window_step = STEP_MAX;
 
 /* ---- copying ---- */
 
@@ -93,29 +90,20 @@ static int copy(const struct move *move, size_t offset, size_t bytes)
 	return 0;
 }
 
-/* Several threads may adjust it: all of them see the same host. */
-static void adjust_step(size_t bytes, u64 ns)
-{
-	if (ns > COPY_NS && bytes > GRANULE)
-		__atomic_store_n(&window_step, bytes / 2, __ATOMIC_RELAXED);
-	else if (ns * 2 < COPY_NS && bytes < STEP_MAX)
-		__atomic_store_n(&window_step, bytes * 2, __ATOMIC_RELAXED);
-}
-
 /* ---- the window ---- */
 
 /*
- * The last one puts all of it in place once more: the program's page tables of the range then begin
- * anew, with huge pages where both sides have them, and it is one mapping.
+ * A piece out of a huge page takes that apart. With the last one all of it is put in place once more: the
+ * program's page tables of the range begin anew, with a huge page.
  */
 static int put_in_place(const struct move *move, size_t offset, size_t bytes)
 {
-	if (offset + bytes == move->bytes)
-		return place(move->to, move->at, move->bytes);
+	if (move->huge && offset + bytes == HUGE_BYTES)
+		return place(move->to, move->at, HUGE_BYTES);
 	return place(move->to + offset, move->at + offset, bytes);
 }
 
-static int window(const struct move *move, size_t offset, size_t bytes)
+static int window(struct move *move, size_t offset, size_t bytes)
 {
 	char *at = move->at + offset;
 	u64 since = os_now_ns(), copied;
@@ -138,10 +126,11 @@ static int window(const struct move *move, size_t offset, size_t bytes)
 	if (release(at, bytes) && !error && !move->fold && memcmp(move->to + offset, move->from + offset, bytes))
 		pr_err("map: the program closed our userfaultfd in the moment between check and remap: a write to %p may be lost",
 		       (void *)at);
-	count_window(os_now_ns() - since);
-	/* Not by a rest: half of that need not be whole pages. */
-	if (!move->step && !(bytes & (bytes - 1)))
-		adjust_step(bytes, copied);
+	since = os_now_ns() - since;
+	count_window(since);
+	move->longest_ns = max(move->longest_ns, since);
+	if (!move->step)
+		step_piece_took(bytes, copied);
 	return error;
 }
 
@@ -158,18 +147,22 @@ static int hurry(void)
 	return policy;
 }
 
-static int windows(const struct move *move, size_t *done)
+static int windows(struct move *move, size_t *done)
 {
 	int error = os_uffd_register(mechanism.uffd, move->at, move->bytes), policy = hurry();
+	enum step_way way = step_way(move->huge);
 	size_t step;
 
+	move->longest_ns = 0;
 	for (*done = 0; !error && *done < move->bytes; *done += error ? 0 : step) {
-		step = move->step ?: __atomic_load_n(&window_step, __ATOMIC_RELAXED);
+		step = move->step ?: way == STEP_WHOLE ? move->bytes : step_piece();
 		step = min(step, move->bytes - *done);
 		error = window(move, *done, step);
 	}
 	if (policy >= 0)
 		os_sched_restore(policy);
+	if (!error && move->huge)
+		step_way_took(way, move->longest_ns);
 	/* Closed by the program, or another file by now. */
 	if (error == -EBADF || error == -ENOTTY)
 		mechanism_check();
@@ -189,6 +182,7 @@ static void finish(struct move move)
 		move.from += moved;
 		move.to += moved;
 		move.bytes -= moved;
+		move.huge &= !moved;
 		if (move.sums)
 			move.sums += moved / SUM_BYTES;
 		if (error)
@@ -207,6 +201,7 @@ static void roll_back(const struct move *move, size_t done)
 	back.from = move->to;
 	back.to = move->from;
 	back.bytes = done;
+	back.huge &= done == HUGE_BYTES;
 	back.sums = move->fold ? NULL : guard_sums(back.to);
 	finish(back);
 	/* Still registered, perhaps held. */
@@ -230,15 +225,23 @@ static int populate_sparse(const struct move *move, const unsigned char *vec)
 	return error;
 }
 
-/* In huge pages, also where the host gives them only if asked for each. */
-static int populate_whole(const struct move *move, u64 granule)
+static bool aligned_huge(const char *at)
+{
+	return IS_ALIGNED((uintptr_t)at, HUGE_BYTES);
+}
+
+/* In a huge page, also where the host gives them only if asked for each. */
+static int populate_whole(struct move *move, u64 granule)
 {
 	unsigned char last;
 
-	if (move->bytes == HUGE_BYTES && granule == PAGE_SIZE && !os_populate(move->to, PAGE_SIZE) &&
+	move->huge = move->bytes == HUGE_BYTES && granule == PAGE_SIZE && aligned_huge(move->to) &&
+		     aligned_huge(move->at);
+	if (move->huge && !os_populate(move->to, PAGE_SIZE) &&
 	    !os_residency(move->to + HUGE_BYTES - PAGE_SIZE, PAGE_SIZE, &last) && !(last & 1))
-		os_collapse(move->to, HUGE_BYTES);
-	return os_populate(move->to, move->bytes);
+		move->huge = !os_collapse(move->to, HUGE_BYTES);
+	/* What is copied is mapped in the direct map, too, so that no window has to wait for that. */
+	return os_populate(move->to, move->bytes) ?: os_populate_read(move->from, move->bytes);
 }
 
 /* What is a hole stays one. */

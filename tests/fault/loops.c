@@ -10,6 +10,7 @@
 #include "mptest.h"
 #include "wrap.h"
 #include "map/map.h"
+#include "map/step.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -392,7 +393,15 @@ static int with_bound(void)
 	return with_anonymous() ?: ret == -EEXIST ? 0 : ret;
 }
 
-static int op_online_next(void) { return mp_write_string("/sys/devices/system/memory/memory33/state", "online_movable"); }
+/* As on a host where a huge page takes long in one window. */
+static int in_pieces(void)
+{
+	step_way_took(STEP_WHOLE, 1000000000);
+	return 0;
+}
+
+#define STATE_NEXT "/sys/devices/system/memory/memory33/state"
+static int op_online_next(void) { return mp_write_string(STATE_NEXT, "online_movable"); }
 static int op_map(void)
 {
 	void *at;
@@ -432,8 +441,16 @@ static void mapped_drop(void)
 }
 static void mapped_place(void)
 {
+	char state[32] = "";
+	bool next = mp_read(STATE_NEXT, state, sizeof(state) - 1) > 0 && !strcmp(state, "online\n");
+
 	mapped_drop();
+	/* All of it in the block that is about to leave. */
+	if (next)
+		must_work(mp_write_string(STATE_NEXT, "offline"));
 	must_work(op_map());
+	if (next)
+		must_work(op_online_next());
 	mapped = mapped_room;
 	memset(mapped, 'm', MAPPED);
 }
@@ -500,6 +517,7 @@ static const struct operation operations[] = {
 	{ "unmap_anonymous", { with_anonymous, op_boot, op_add, op_online }, op_unmap, undo_unmap, false },
 	{ "recount", { with_anonymous, op_boot, op_add, op_online, op_online_next }, op_offline, undo_offline, false },
 	{ "recount_bound", { with_bound, op_boot, op_add, op_online, op_online_next }, op_offline, undo_offline, false },
+	{ "evacuate_pieces", { in_pieces, op_boot, op_add, op_online, op_online_next }, op_offline, undo_offline, false },
 };
 
 /* The program has mapped memory of the block. */
@@ -744,6 +762,11 @@ OPERATION(23, unmap)
 TEST(none_nth_call_evacuate, "moving mapped memory loses nothing when its nth system call fails")
 {
 	loop(&operations[24], FAULT_SYSCALL);
+}
+
+TEST(none_nth_call_evacuate_pieces, "moving it in pieces loses nothing when its nth system call fails")
+{
+	loop(&operations[29], FAULT_SYSCALL);
 }
 
 /* Neighbours go together, and which are neighbours differs from run to run: not compared with strace. */
