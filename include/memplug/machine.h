@@ -142,7 +142,8 @@ int64_t mp_block_resident(long block);
  * memory_block_size_bytes(). Other blocks may lie in the same file. While somebody else has it mapped
  * nothing is known of that here: refuse MEM_GOING_OFFLINE until it is unmapped, or what he still reads is
  * a hole, and what he writes is the host's loss (examples/vmm-memory). Takes a short lock.
- * A descriptor; -ENOENT, -ENXIO, -EMFILE; -EOPNOTSUPP (memory that is no file: "anonymous").
+ * A descriptor; -ENOENT, -ENXIO, -EMFILE; -EOPNOTSUPP (memory that is no file: "anonymous"; or
+ * mp_descriptors_apart()).
  */
 int mp_block_fd(long block, uint64_t *offset);
 /*

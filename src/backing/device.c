@@ -67,17 +67,17 @@ static int check_file(int fd, u64 end)
 int backing_file_add(u64 start, u64 size, int fd, u64 offset)
 {
 	struct device_file *file;
-	int error = check_file(fd, offset + size);
+	int error;
 
-	if (error)
-		return error;
 	file = os_alloc(sizeof(*file));
 	if (!file)
 		return -ENOMEM;
 	*file = (struct device_file){ .start = start, .end = start + size, .offset = offset };
-	file->fd = os_dup_from(fd, 3);
-	if (file->fd < 0) {
-		error = file->fd;
+	file->fd = os_take(fd);
+	error = file->fd < 0 ? file->fd : check_file(file->fd, offset + size);
+	if (error) {
+		if (file->fd >= 0)
+			os_close(file->fd);
 		os_free(file);
 		return error;
 	}

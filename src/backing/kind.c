@@ -35,9 +35,11 @@ static s64 resident_pages(struct extent *extent, void *at, u64 start, u64 size, 
 
 int backing_fd_high(int fd)
 {
-	int lowest = max(3, os_nofile_limit() / 2);
-	int high = os_dup_from(fd, lowest);
+	int high;
 
+	if (os_table_apart())
+		return fd;
+	high = os_dup_from(fd, max(3, os_nofile_limit() / 2));
 	if (high < 0)
 		return fd; /* low is better than none */
 	os_close(fd);

@@ -121,14 +121,12 @@ void fork_new_unit(char *at)
 		make_private(at, entry);
 }
 
-static void before_fork(void)
+static void make_all_private(void *arg)
 {
 	char *at = NULL, *end = table_end();
 
-	if (!__atomic_load_n(&map_state.fork_units, __ATOMIC_RELAXED))
-		return;
+	(void)arg;
 	mutex_lock(&map_state.lock);
-	counted = true;
 	fork_state.forking++;
 	if (token_make())
 		pr_warn("map: no token for a fork child; it will not have the mapped ranges");
@@ -144,6 +142,15 @@ static void before_fork(void)
 			at += unit_bytes(entry);
 		}
 	mutex_unlock(&map_state.lock);
+}
+
+static void before_fork(void)
+{
+	if (!__atomic_load_n(&map_state.fork_units, __ATOMIC_RELAXED))
+		return;
+	counted = true;
+	/* There are many: where the files are, not one by one from here. */
+	os_table_run(make_all_private, NULL);
 }
 
 static void after_fork(void)
@@ -271,7 +278,7 @@ int fork_prepare(void)
 	error = os_signals_block(&old);
 	if (error)
 		return error;
-	error = -pthread_create(&thread, NULL, fold_when_gone, NULL);
+	error = os_thread(&thread, fold_when_gone, NULL);
 	os_signals_restore(&old);
 	if (error)
 		return error;

@@ -42,11 +42,11 @@ static int open_device(void)
 	return fd;
 }
 
-/* Kept as a copy of our own, which programs do not close by number. */
+/* Of the program's: a copy of our own, which it does not close by number, and which a fork child has, too. */
 static int inherited = -1;
 
-/* The descriptor that the environment names, if it is one of the device. */
-static int find_inherited(void)
+/* The descriptor that the environment names. */
+static int named_inherited(void)
 {
 	const char *text = secure_getenv(INHERITED);
 	char *end;
@@ -55,28 +55,23 @@ static int find_inherited(void)
 	if (!text || !*text)
 		return -ENOENT;
 	fd = strtol(text, &end, 10);
-	if (*end || fd < 0 || fd > INT_MAX)
-		return -EINVAL;
-	return S_ISCHR(os_file_type((int)fd)) ? (int)fd : -EBADF;
+	return *end || fd < 0 || fd > INT_MAX ? -EINVAL : (int)fd;
 }
 
+/* If it is one of the device. */
 static int open_inherited(void)
 {
-	int fd;
+	int named = inherited < 0 ? named_inherited() : inherited, copy, fd;
 
-	if (inherited < 0) {
-		fd = find_inherited();
-		if (fd >= 0)
-			fd = os_dup_from(fd, 3);
-		if (fd < 0)
-			return fd;
-		inherited = backing_fd_high(fd);
-	}
-	fd = os_userfaultfd_of(inherited);
-	if (fd < 0) {
-		os_close(inherited);
-		inherited = -1;
-	}
+	if (named < 0)
+		return named;
+	copy = os_take(named);
+	if (copy < 0)
+		return copy;
+	fd = S_ISCHR(os_file_type(copy)) ? os_userfaultfd_of(copy) : -EBADF;
+	os_close(copy);
+	if (fd >= 0 && inherited < 0)
+		inherited = os_keep(named, os_nofile_limit() / 2);
 	return fd;
 }
 

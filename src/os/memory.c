@@ -4,10 +4,10 @@
  * No state of its own.
  */
 #include "os/os.h"
+#include "os/table.h"
 
 #include <errno.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef MADV_POPULATE_READ
@@ -22,7 +22,9 @@
 
 static int map(void *at, size_t len, int prot, int flags, int fd, uint64_t offset, void **addr)
 {
-	void *p = mmap(at, len, prot, flags, fd, (off_t)offset);
+	void *p = fd >= 0 && table_away() ?
+			  (void *)table_call(SYS_mmap, (long)at, (long)len, prot, flags, fd, (long)offset) :
+			  mmap(at, len, prot, flags, fd, (off_t)offset);
 
 	if (p == MAP_FAILED)
 		return -errno;
@@ -57,8 +59,11 @@ int os_map_fd(void *at, size_t len, int fd, uint64_t offset)
 int os_map_private(void *at, size_t len, int fd, uint64_t offset)
 {
 	/* Not by mmap(): a race detector takes that for a write to memory that threads use meanwhile. */
-	return syscall(SYS_mmap, at, len, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, offset) == -1 ? -errno : 0;
+	int flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, prot = PROT_READ | PROT_WRITE;
+	long p = table_away() ? table_call(SYS_mmap, (long)at, (long)len, prot, flags, fd, (long)offset) :
+				syscall(SYS_mmap, at, len, prot, flags, fd, offset);
+
+	return p == -1 ? -errno : 0;
 }
 
 int os_map_anonymous(void *at, size_t len)

@@ -55,7 +55,8 @@ int os_bind(void *at, size_t len, int node);	/* the range's pages come from this
 int os_bind_moving(void *at, size_t len, int node); /* what is there goes there too; -EIO: some of it cannot */
 int os_bind_default(void *at, size_t len);	/* from wherever the host likes, what is there stays */
 int os_dup_from(int fd, int lowest);		/* close-on-exec copy numbered >= lowest */
-int os_dup(int fd);				/* close-on-exec copy for the program: not os_owns() */
+int os_dup(int fd);				/* close-on-exec copy for the program: not os_owns(); -EOPNOTSUPP: not from
+						 * a table apart */
 int os_close(int fd);
 int os_seal_write(int fd);			/* -EBUSY: somebody has it mapped for writing */
 int os_seal_future(int fd);			/* nobody may map it for writing from now on, nor write to it */
@@ -73,6 +74,20 @@ ssize_t os_read_dir(int fd, void *buf, size_t size); /* struct linux_dirent64 re
 int os_nofile_limit(void);			/* soft RLIMIT_NOFILE */
 int os_create(const char *path);			/* empty, for writing, mode 0666 less the umask */
 ssize_t os_write(int fd, const void *buf, size_t count);
+/*
+ * A table of descriptors that only the library's threads have (table.c); what is said of descriptors above holds
+ * there then. Before any is open: 0, or why not, and they are in the program's. `first` is called by each of the
+ * threads that come with it.
+ */
+int os_table_begin(void (*first)(void));
+bool os_table_apart(void);
+void os_table_enter(void);			/* the caller was made by os_thread() */
+int os_thread(pthread_t *thread, void *(*run)(void *arg), void *arg); /* one that has the table */
+void os_table_run(void (*run)(void *arg), void *arg); /* by one that has it, which may sleep; the caller waits */
+int os_take(int fd);				/* a copy of one of the program's; os_owns() it if there is one table */
+int os_keep(int fd, int lowest);		/* a copy that stays with the program's, and that os_owns() */
+void os_tell(const char *text, size_t size);	/* to the program's standard error */
+void os_table_in_child(bool begins);		/* around what a fork child puts right: the parent's is gone */
 /* One byte per page of [at, at + len) into vec: bit 0 says resident (mincore). */
 int os_residency(void *at, size_t len, unsigned char *vec);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls on sockets and what waits for them. No state of its own.
+ * System calls on sockets and what waits for them. Those that one thread of the library's alone makes, the socket
+ * door's, need not ask where the descriptors are. No state of its own.
  */
 #include "os/os.h"
+#include "os/table.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,14 +17,14 @@
 
 int os_packet_socket(void)
 {
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = (int)CALL3(socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	return fd < 0 ? -errno : fd;
 }
 
 int os_set_mode(int fd, unsigned int mode)
 {
-	return fchmod(fd, mode) ? -errno : 0;
+	return CALL2(fchmod, fd, mode) ? -errno : 0;
 }
 
 static int address_of(const char *path, struct sockaddr_un *address)
@@ -44,7 +46,7 @@ int os_bind_path(int fd, const char *path)
 
 	if (error)
 		return error;
-	return bind(fd, (struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
+	return CALL3(bind, fd, (struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
 }
 
 int os_connect_path(int fd, const char *path)
@@ -54,12 +56,12 @@ int os_connect_path(int fd, const char *path)
 
 	if (error)
 		return error;
-	return connect(fd, (struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
+	return CALL3(connect, fd, (struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
 }
 
 int os_listen(int fd)
 {
-	return listen(fd, 16) ? -errno : 0;
+	return CALL2(listen, fd, 16) ? -errno : 0;
 }
 
 int os_accept(int fd)
@@ -122,7 +124,8 @@ ssize_t os_send_fd(int fd, const void *buf, size_t size, int passed)
 
 int os_eventfd(void)
 {
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int fd = table_away() ? (int)table_call(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK, 0, 0, 0, 0) :
+				eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 	return fd < 0 ? -errno : fd;
 }

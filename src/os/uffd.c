@@ -4,13 +4,13 @@
  * write protection, and mapping the same pages a second time. No state.
  */
 #include "os/os.h"
+#include "os/table.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef USERFAULTFD_IOC_NEW /* Linux 6.1 */
@@ -22,14 +22,15 @@
 
 int os_userfaultfd(void)
 {
-	long fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	long fd = table_away() ? table_call(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK, 0, 0, 0, 0, 0) :
+				 syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 
 	return fd < 0 ? -errno : (int)fd;
 }
 
 int os_userfaultfd_of(int device)
 {
-	int fd = ioctl(device, USERFAULTFD_IOC_NEW, O_CLOEXEC | O_NONBLOCK);
+	int fd = (int)CALL3(ioctl, device, USERFAULTFD_IOC_NEW, O_CLOEXEC | O_NONBLOCK);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -38,7 +39,7 @@ int os_uffd_begin(int fd)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_WP_HUGETLBFS_SHMEM };
 
-	return ioctl(fd, UFFDIO_API, &api) ? -errno : 0;
+	return CALL3(ioctl, fd, UFFDIO_API, &api) ? -errno : 0;
 }
 
 static struct uffdio_range range_of(void *at, size_t len)
@@ -50,14 +51,14 @@ int os_uffd_register(int fd, void *at, size_t len)
 {
 	struct uffdio_register reg = { .range = range_of(at, len), .mode = UFFDIO_REGISTER_MODE_WP };
 
-	return ioctl(fd, UFFDIO_REGISTER, &reg) ? -errno : 0;
+	return CALL3(ioctl, fd, UFFDIO_REGISTER, &reg) ? -errno : 0;
 }
 
 int os_uffd_unregister(int fd, void *at, size_t len)
 {
 	struct uffdio_range range = range_of(at, len);
 
-	return ioctl(fd, UFFDIO_UNREGISTER, &range) ? -errno : 0;
+	return CALL3(ioctl, fd, UFFDIO_UNREGISTER, &range) ? -errno : 0;
 }
 
 int os_uffd_protect(int fd, void *at, size_t len)
@@ -65,14 +66,14 @@ int os_uffd_protect(int fd, void *at, size_t len)
 	struct uffdio_writeprotect wp = { .range = range_of(at, len),
 					  .mode = UFFDIO_WRITEPROTECT_MODE_WP };
 
-	return ioctl(fd, UFFDIO_WRITEPROTECT, &wp) ? -errno : 0;
+	return CALL3(ioctl, fd, UFFDIO_WRITEPROTECT, &wp) ? -errno : 0;
 }
 
 int os_uffd_wake(int fd, void *at, size_t len)
 {
 	struct uffdio_range range = range_of(at, len);
 
-	return ioctl(fd, UFFDIO_WAKE, &range) ? -errno : 0;
+	return CALL3(ioctl, fd, UFFDIO_WAKE, &range) ? -errno : 0;
 }
 
 int os_map_again(void *from, void *at, size_t len)

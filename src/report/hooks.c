@@ -21,7 +21,7 @@ static void print_line(const char *text)
 	char line[LINE_SIZE + 16];
 	int n = snprintf(line, sizeof(line), "memplug: %s\n", text);
 
-	os_write(2, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
+	os_tell(line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
 }
 
 static void default_fatal(const char *text, void *arg)

@@ -188,13 +188,13 @@ int requests_start(unsigned int workers, int eventfd)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	while (!error && requests.nr_workers < workers) {
-		error = pthread_create(&requests.worker[requests.nr_workers], NULL, work, NULL);
+		error = os_thread(&requests.worker[requests.nr_workers], work, NULL);
 		requests.nr_workers += !error;
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error)
 		requests_stop();
-	return -error;
+	return error;
 }
 
 /* Lock held. */

@@ -127,9 +127,9 @@ static int start_thread(void)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&serve.thread, NULL, io_thread, NULL);
+	error = os_thread(&serve.thread, io_thread, NULL);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -error;
+	return error;
 }
 
 static void forget(void)

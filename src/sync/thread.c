@@ -95,8 +95,10 @@ static void in_fork_child(void)
 	ring_at_fork_child();
 	prw_at_fork_child(old_tid);
 	lockorder_at_fork_child();
+	os_table_in_child(true);
 	for (unsigned int i = 0; i < threads.nr_resets; i++)
 		threads.resets[i]();
+	os_table_in_child(false);
 }
 
 static void init_once(void)
@@ -142,6 +144,7 @@ struct sync_thread *sync_self_or_null(void)
 void sync_serve(void)
 {
 	self.service = true;
+	os_table_enter();
 }
 
 bool mp_service_thread(void)

@@ -3,9 +3,11 @@
  * An unmodified program for `memplug run`: it knows nothing of memplug, uses malloc() and its relatives,
  * threads, fork(), and checks what it keeps. `run_guest WHAT`: prints "fine", or what is wrong.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <pthread.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -14,15 +16,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define MIB ((size_t)1 << 20)
 
+static int words = 1, until = -1; /* where they go; the input that is to end first, where blocks leave till then */
+
 static void die(const char *what, long value)
 {
-	printf("wrong: %s (%ld, errno %d)\n", what, value, errno);
-	fflush(stdout);
+	char byte;
+
+	dprintf(words, "wrong: %s (%ld, errno %d)\n", what, value, errno);
+	while (until >= 0 && read(until, &byte, 1) > 0)
+		;
 	_exit(1);
 }
 #define NEED(condition) ((condition) ? (void)0 : die(#condition, __LINE__))
@@ -391,6 +399,82 @@ static void closes(void)
 	check_many();
 }
 
+/* ---- numbers: what is opened gets the lowest that the program has free, and nobody else has any ---- */
+
+#define OWN 200 /* the program's ways out, where nothing it opens comes to lie */
+
+static void nothing_else_is_open(unsigned int below)
+{
+	struct dirent *entry;
+	DIR *dir = opendir("/proc/self/fd");
+
+	NEED(dir);
+	while ((entry = readdir(dir))) {
+		int fd = atoi(entry->d_name);
+
+		NEED(fd < (int)below || fd == OWN || fd == OWN + 1 || fd == dirfd(dir));
+	}
+	closedir(dir);
+}
+
+static void *allocates(void *arg)
+{
+	uint64_t state = 7;
+
+	(void)arg;
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		char *p = malloc(4 * MIB);
+
+		NEED(p);
+		memset(p, (int)(state = mix(state)), 4 * MIB);
+		free(p);
+		malloc_trim(0);
+	}
+	return NULL;
+}
+
+static void in_a_child(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		nothing_else_is_open(3);
+		_exit(0);
+	}
+	NEED(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+/* Closes 0, 1 and 2 and opens them again, all the time. */
+static void numbers(void)
+{
+	struct pollfd end = { .fd = OWN, .events = POLLIN };
+	pthread_t thread;
+	int ends[2];
+
+	NEED(!close_range(3, ~0U, 0)); /* whatever it was started with */
+	NEED(dup2(0, OWN) == OWN && dup2(1, OWN + 1) == OWN + 1);
+	NEED(!pthread_create(&thread, NULL, allocates, NULL));
+	words = OWN + 1;
+	until = OWN;
+	NEED(write(words, "ready\n", 6) == 6);
+	for (unsigned int round = 0; !poll(&end, 1, 0); round++) {
+		NEED(!close(0) && !close(1) && !close(2));
+		NEED(open("/dev/null", O_RDWR) == 0);
+		NEED(socket(AF_UNIX, SOCK_STREAM, 0) == 1);
+		NEED(dup(0) == 2);
+		NEED(!pipe(ends) && ends[0] == 3 && ends[1] == 4);
+		NEED(!close(4) && !close(3));
+		if (round % 512 == 0) {
+			nothing_else_is_open(3);
+			in_a_child();
+		}
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	NEED(dup2(words, 1) == 1);
+}
+
 /* Holds as much as is said, until standard input ends. */
 static void holds(size_t mib)
 {
@@ -453,6 +537,8 @@ int main(int argc, char **argv)
 		becomes_daemon();
 	else if (!strcmp(what, "closes"))
 		closes();
+	else if (!strcmp(what, "numbers"))
+		numbers();
 	else if (!strcmp(what, "breathes"))
 		breathes(number);
 	else if (!strcmp(what, "holds"))

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <memplug/runtime.h>
+
 struct config config;
 
 void say(const char *format, ...)
@@ -26,8 +28,7 @@ void say(const char *format, ...)
 	if (n > (int)sizeof(line) - 2)
 		n = (int)sizeof(line) - 2;
 	line[n++] = '\n';
-	if (write(2, line, (size_t)n) < 0)
-		return;
+	mp_tell(line, (size_t)n);
 }
 
 static bool number(const char *text, uint64_t *value)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * close() and its relatives. Programs close descriptors that they did not open:
- * all up to a limit, or the one that they want for a copy. Those of the machine
- * are not theirs, and without them its memory could neither move nor go; to the
- * program they look closed. No state.
+ * close() and its relatives, for hosts where the machine's descriptors must be
+ * among the program's (grow.c). Programs close descriptors that they did not
+ * open: all up to a limit, or the one that they want for a copy. Without those
+ * of the machine its memory could neither move nor go; to the program they look
+ * closed. No state.
  */
 #include "preload.h"
 

@@ -205,9 +205,12 @@ static void serve(void)
 
 int machine_start(void)
 {
-	int error = boot_what_moves();
 	uint64_t more;
+	int error;
 
+	/* Where the host does not allow it they are among the program's, as high as they can be. */
+	mp_descriptors_apart();
+	error = boot_what_moves();
 	if (error)
 		return error;
 	memset(machine.next, 0, sizeof(machine.next));

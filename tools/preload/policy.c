@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <time.h>
 #include <memplug/machine.h>
+#include <memplug/runtime.h>
 #include <linux/memory.h>
 
 #define PATIENCE_NS 20000000
@@ -153,10 +154,10 @@ int policy_start(void)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&policy.thread, NULL, policy_thread, NULL);
+	error = mp_start_service(&policy.thread, policy_thread, NULL);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error)
-		return -error;
+		return error;
 	pthread_detach(policy.thread);
 	if (!policy.registered)
 		policy.registered = !register_memory_notifier(&give_back_freed);

@@ -5,7 +5,9 @@
  */
 #include "machine.h"
 
+#include <dirent.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <sys/un.h>
 
 static unsigned long allocations, frees; /* atomic */
@@ -128,4 +130,88 @@ TEST(runtime_descriptors, "descriptors that the library keeps are told from othe
 	CHECK_EQ(mp_serve_stop(), 0);
 	CHECK_EQ(mp_shutdown(), 0);
 	CHECK_EQ(mp_next_descriptor(0), -1);
+}
+
+static int open_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int count = 0;
+
+	CHECK(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+static void *opens_one(void *arg)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	CHECK(mp_service_thread());
+	CHECK_GE(fd, 3);
+	return (void *)(intptr_t)fd;
+}
+
+/* A machine with all that has descriptors, and a fork child that sees what was mapped. */
+static void use_all(const char *path, int open_before)
+{
+	pthread_t thread;
+	void *p = NULL;
+	void *result;
+	int status;
+	pid_t pid;
+
+	machine_boot(NULL);
+	CHECK_EQ(mp_serve(path, 1), 0);
+	add_blocks(0, HOT_BLOCK, 1);
+	CHECK_EQ(mp_write_string("/sys/devices/system/memory/memory32/state", "online_movable"), 0);
+	if (mp_map(&p, MP_MAP_GRANULE, -1, MP_MAP_FORK))
+		p = NULL; /* not on this host */
+	else
+		strcpy(p, "here");
+	CHECK_EQ(open_descriptors(), open_before);
+	CHECK_EQ(mp_next_descriptor(0), -1);
+	CHECK_EQ(mp_start_service(&thread, opens_one, NULL), 0);
+	CHECK_EQ(pthread_join(thread, &result), 0);
+	CHECK_EQ(open_descriptors(), open_before);
+	CHECK_EQ(fcntl((int)(intptr_t)result, F_GETFD), -1); /* the number is not the program's */
+	pid = fork();
+	if (!pid)
+		_exit(open_descriptors() != open_before || (p && strcmp(p, "here")));
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	if (p)
+		CHECK_EQ(mp_unmap(p, MP_MAP_GRANULE), 0);
+	CHECK_EQ(mp_descriptors_apart(), -EBUSY);
+	CHECK_EQ(mp_serve_stop(), 0);
+	CHECK_EQ(mp_shutdown(), 0);
+}
+
+TEST(runtime_apart, "descriptors apart are none of the program's, nor of its children's; a child may have a machine like it")
+{
+	int before = open_descriptors(), status, fd;
+	char path[64];
+	uint64_t offset;
+	pid_t pid;
+
+	if (mp_descriptors_apart()) {
+		SKIP("this host does not let a thread have a table of its own");
+		return;
+	}
+	snprintf(path, sizeof(path), "/tmp/memplug-runtime-%d", getpid());
+	use_all(path, before);
+	machine_boot(NULL);
+	fd = mp_block_fd(0, &offset);
+	CHECK_EQ(fd, -EOPNOTSUPP);
+	pid = fork();
+	if (!pid) {
+		CHECK_EQ(mp_descriptors_apart(), 0);
+		snprintf(path, sizeof(path), "/tmp/memplug-runtime-%d", getpid());
+		use_all(path, before);
+		_exit(0);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(open_descriptors(), before);
 }
