@@ -2,6 +2,8 @@
 /* fork() and mapped memory: what a child sees, and what becomes of the parent's (docs/live-memory.md). */
 #include "live.h"
 
+#include "map/map.h"
+
 #include <sys/mman.h>
 #include <sys/wait.h>
 
@@ -191,6 +193,29 @@ TEST(fork_unmap, "MIGRATION pitfall 10: what the parent unmaps and maps anew mea
 	CHECK_EQ(wrong(range + 4 * MIB, MIB, 5), 0);
 	CHECK_EQ(mp_unmap(range, 8 * MIB), 0);
 	AWAIT(!mp_shutdown());
+}
+
+TEST(fork_pinned, "a unit that is pinned while a child lives stays the copy that it is until it is unpinned; the others are folded")
+{
+	struct child child;
+
+	start_with_range();
+	if (is_anonymous()) {
+		/* The copies are the host's: there is nothing to fold. */
+		finish_range(1);
+		return;
+	}
+	child_start(&child, snapshot_wrong);
+	write_pattern(range, length, 2);
+	/* The first: whoever folds comes by it before the others. */
+	CHECK_EQ(mp_pin(range, GRANULE), 0);
+	CHECK_EQ(child_run(&child), 0);
+	child_end(&child);
+	AWAIT(map_stats().snapshots <= unit_bytes(table_get(range)) / GRANULE);
+	CHECK(table_get(range) & MAP_PRIVATE_COPY);
+	CHECK(!(table_get(range + length - GRANULE) & MAP_PRIVATE_COPY));
+	CHECK_EQ(mp_unpin(range, GRANULE), 0);
+	finish_range(2);
 }
 
 static int fork_and_exit(void)

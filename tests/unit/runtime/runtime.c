@@ -204,6 +204,7 @@ TEST(runtime_apart, "descriptors apart are none of the program's, nor of its chi
 	machine_boot(NULL);
 	fd = mp_block_fd(0, &offset);
 	CHECK_EQ(fd, -EOPNOTSUPP);
+#if !defined(__SANITIZE_THREAD__) /* it allows no new threads in the child of a process with threads */
 	pid = fork();
 	if (!pid) {
 		CHECK_EQ(mp_descriptors_apart(), 0);
@@ -213,5 +214,8 @@ TEST(runtime_apart, "descriptors apart are none of the program's, nor of its chi
 	}
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK_EQ(status, 0);
+#else
+	(void)pid, (void)status;
+#endif
 	CHECK_EQ(open_descriptors(), before);
 }
