@@ -15,6 +15,7 @@
 #include "report/report.h"
 #include "sync/changes.h"
 #include "sync/lockorder.h"
+#include "sync/thread.h"
 
 /* ---- lock and references ---- */
 

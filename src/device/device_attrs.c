@@ -94,15 +94,21 @@ static ssize_t control_show(void *owner, const struct tree_attr *attr, char *buf
 	return page_printf(buf, 0, "%s\n", READ_ONCE(dev->power_on) ? "on" : "auto");
 }
 
+/* One of two words. */
+static ssize_t word_store(const char *buf, size_t count, const char *yes, const char *no, bool *value)
+{
+	bool is = sysfs_streq(buf, yes);
+
+	if (!is && !sysfs_streq(buf, no))
+		return -EINVAL;
+	WRITE_ONCE(*value, is);
+	return (ssize_t)count;
+}
+
 static ssize_t control_store(void *owner, const struct tree_attr *attr, const char *buf,
 			     size_t count)
 {
-	struct device *dev = owner;
-
-	if (!sysfs_streq(buf, "on") && !sysfs_streq(buf, "auto"))
-		return -EINVAL;
-	WRITE_ONCE(dev->power_on, buf[0] == 'o');
-	return (ssize_t)count;
+	return word_store(buf, count, "on", "auto", &((struct device *)owner)->power_on);
 }
 
 static ssize_t async_show(void *owner, const struct tree_attr *attr, char *buf)
@@ -115,12 +121,7 @@ static ssize_t async_show(void *owner, const struct tree_attr *attr, char *buf)
 static ssize_t async_store(void *owner, const struct tree_attr *attr, const char *buf,
 			   size_t count)
 {
-	struct device *dev = owner;
-
-	if (!sysfs_streq(buf, "enabled") && !sysfs_streq(buf, "disabled"))
-		return -EINVAL;
-	WRITE_ONCE(dev->power_async, buf[0] == 'e');
-	return (ssize_t)count;
+	return word_store(buf, count, "enabled", "disabled", &((struct device *)owner)->power_async);
 }
 
 /* There is no run-time power management that `control` could forbid. */

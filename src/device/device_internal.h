@@ -29,8 +29,6 @@ extern const struct tree_attr *const bus_attrs[];
 void device_hotplug_lock_init(void);
 /* By the calling thread. */
 bool mutex_held(const struct mutex *mutex);
-/* True, after the fatal hook returned, inside a memory event callback; the caller gives up. */
-bool refuse_in_callback(const char *what, const void *site);
 /* The device lock for a function that can fail: 0, or -EDEADLK after the fatal hook returned. */
 int device_lock_or_fail(struct device *dev, const char *what, const void *site);
 

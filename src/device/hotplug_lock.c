@@ -42,21 +42,6 @@ bool device_hotplug_lock_held(void)
 	return mutex_held(&hotplug_lock.mutex);
 }
 
-bool refuse_in_callback(const char *what, const void *site)
-{
-	const struct sync_thread *self = sync_self_or_null();
-	char here[128], there[128];
-
-	if (!self || !self->callback_site)
-		return false;
-	mp_symbol_name(site, here, sizeof(here));
-	mp_symbol_name(self->callback_site, there, sizeof(there));
-	mp_fatal_at(__FILE__, __LINE__,
-		    "%s at %s, inside a memory event callback called at %s: waits for itself", what,
-		    here, there);
-	return true;
-}
-
 /* The lock is this thread's from here on. */
 static void taken(const void *site)
 {

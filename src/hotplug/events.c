@@ -26,22 +26,6 @@ __attribute__((constructor)) static void events_at_start(void)
 	sync_at_fork_child(reset_after_fork);
 }
 
-/* A chain operation from inside one of its callbacks hangs Linux (NOTIFY-34, 38). */
-static bool refuse_in_callback(const char *what, const void *site)
-{
-	struct sync_thread *self = sync_self_or_null();
-	char here[128], there[128];
-
-	if (!self || !self->callback_site)
-		return false;
-	mp_symbol_name(site, here, sizeof(here));
-	mp_symbol_name(self->callback_site, there, sizeof(there));
-	mp_fatal_at(__FILE__, __LINE__,
-		    "deadlock: %s at %s inside a memory event callback (notified at %s)", what,
-		    here, there);
-	return true;
-}
-
 bool event_in_callback(void)
 {
 	struct sync_thread *self = sync_self_or_null();
@@ -56,6 +40,7 @@ int mp_register_memory_notifier_at(struct notifier_block *nb, const char *text, 
 
 	if (!nb || !nb->notifier_call)
 		return -EINVAL;
+	/* From inside one of its callbacks it hangs Linux (NOTIFY-34, 38). */
 	if (refuse_in_callback("register_memory_notifier", __builtin_return_address(0)))
 		return -EDEADLK;
 	lockorder_acquire(LOCK_CHAIN, __builtin_return_address(0));

@@ -42,18 +42,6 @@ __attribute__((constructor)) static void failure_at_start(void)
 	sync_at_fork_child(reset_after_fork);
 }
 
-/* NOTIFY-35. */
-static bool inside_callback(const char *call)
-{
-	struct sync_thread *self = sync_self_or_null();
-
-	if (!self || !self->callback_site)
-		return false;
-	mp_fatal_at(__FILE__, __LINE__,
-		    "%s inside a memory event callback, where Linux would hang", call);
-	return true;
-}
-
 static struct page *ordinary_page(unsigned long pfn)
 {
 	struct page *page = pfn_to_online_page(pfn);
@@ -171,7 +159,7 @@ int soft_offline_page(unsigned long pfn, int flags)
 	int tries, ret = 0;
 
 	(void)flags;
-	if (inside_callback("soft_offline_page()"))
+	if (refuse_in_callback("soft_offline_page()", __builtin_return_address(0)))
 		return -EDEADLK;
 	if (!pfn_valid(pfn))
 		return -ENXIO;
@@ -283,7 +271,7 @@ int memory_failure(unsigned long pfn, int flags)
 	struct page *page;
 	int ret;
 
-	if (inside_callback("memory_failure()"))
+	if (refuse_in_callback("memory_failure()", __builtin_return_address(0)))
 		return -EDEADLK;
 	mutex_lock(&failure.lock);
 	pgmap = get_dev_pagemap(pfn, NULL);
@@ -328,7 +316,7 @@ int unpoison_memory(unsigned long pfn)
 {
 	int ret;
 
-	if (inside_callback("unpoison_memory()"))
+	if (refuse_in_callback("unpoison_memory()", __builtin_return_address(0)))
 		return -EDEADLK;
 	mutex_lock(&failure.lock);
 	get_online_mems();

@@ -4,25 +4,7 @@
  * caller sees to it that nothing else runs.
  */
 #include "page/internal.h"
-#include <stdarg.h>
-
-struct checker {
-	void (*say)(const char *text, void *arg);
-	void *arg;
-	int found;
-};
-
-__printf(2, 3) static void found(struct checker *check, const char *fmt, ...)
-{
-	char text[256];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	check->found++;
-	check->say(text, check->arg);
-}
+#include "report/report.h"
 
 static unsigned int bits_set(unsigned long pb)
 {
@@ -39,7 +21,7 @@ static void check_free_pages(struct checker *check, unsigned long pb)
 
 	for (; pfn < end; pfn++)
 		if (PageBuddy(pfn_to_page(pfn)) && pfn_to_page(pfn)->_refcount)
-			found(check, "page 0x%lx is free but has %u references", pfn,
+			checker_found(check, "page 0x%lx is free but has %u references", pfn,
 			      pfn_to_page(pfn)->_refcount);
 }
 
@@ -54,9 +36,9 @@ static void check_pageblock(struct checker *check, unsigned long pb, struct part
 	unsigned int bits = word & PB_HUGE ? PB_PAGES : bits_set(pb);
 
 	if ((word & PB_HUGE) && bits_set(pb))
-		found(check, "pageblock 0x%lx is taken whole but has bits", pb << pageblock_order);
+		checker_found(check, "pageblock 0x%lx is taken whole but has bits", pb << pageblock_order);
 	if (pb_used(word) != bits)
-		found(check, "pageblock 0x%lx counts %u pages, its line %u", pb << pageblock_order,
+		checker_found(check, "pageblock 0x%lx counts %u pages, its line %u", pb << pageblock_order,
 		      pb_used(word), bits);
 	/* A clean section's descriptors were never touched: looking would make them resident. */
 	if (section_flags(pfn_section(pb << pageblock_order)) & SECTION_DIRTY)
@@ -76,25 +58,25 @@ static void check_part(struct checker *check, struct zone *zone, u32 id, struct 
 	int type;
 
 	if (part->zone != zone)
-		found(check, "section %u is in the list of another zone than %s", part->section,
+		checker_found(check, "section %u is in the list of another zone than %s", part->section,
 		      zone->name);
 	if (part->next && page_layer.parts[part->next].section <= part->section)
-		found(check, "sections %u and %u of %s are in the wrong order", part->section,
+		checker_found(check, "sections %u and %u of %s are in the wrong order", part->section,
 		      page_layer.parts[part->next].section, zone->name);
 	if (part->next ? page_layer.parts[part->next].prev != id : zone->last_part != id)
-		found(check, "the list of %s is broken after section %u", zone->name, part->section);
+		checker_found(check, "the list of %s is broken after section %u", zone->name, part->section);
 	if (!(section_flags(&page_layer.sections[part->section]) & SECTION_ONLINE))
-		found(check, "section %u is in the list of %s but not online", part->section,
+		checker_found(check, "section %u is in the list of %s but not online", part->section,
 		      zone->name);
 	for (pb = part_first(part); pb < part_end(part); pb++)
 		if (pageblock_in(part, pb))
 			check_pageblock(check, pb, &sums);
 	if (sums.free != part->nr_free)
-		found(check, "section %u has %lu free pages but counts %u", part->section, sums.free,
+		checker_found(check, "section %u has %lu free pages but counts %u", part->section, sums.free,
 		      part->nr_free);
 	for (type = 0; type < MIGRATE_PCPTYPES; type++)
 		if (type != MIGRATE_MOVABLE && sums.of_type[type] != part->nr_type[type])
-			found(check, "section %u has %u pageblocks of type %d but counts %u",
+			checker_found(check, "section %u has %u pageblocks of type %d but counts %u",
 			      part->section, sums.of_type[type], type, part->nr_type[type]);
 	zone_sums->free += sums.free;
 	zone_sums->isolated += sums.isolated;
@@ -113,16 +95,16 @@ static void check_zone(struct checker *check, struct zone *zone)
 	}
 	mutex_unlock(&zone->lock);
 	if (parts != zone->nr_parts)
-		found(check, "node %d %s: %lu parts, counted %lu", zone->node, zone->name, parts,
+		checker_found(check, "node %d %s: %lu parts, counted %lu", zone->node, zone->name, parts,
 		      zone->nr_parts);
 	if ((long)sums.free != zone->nr_free)
-		found(check, "node %d %s: %lu pages are free, counted %ld", zone->node, zone->name,
+		checker_found(check, "node %d %s: %lu pages are free, counted %ld", zone->node, zone->name,
 		      sums.free, zone->nr_free);
 	if (sums.isolated != zone->nr_isolate_pageblock)
-		found(check, "node %d %s: %lu pageblocks are isolated, counted %lu", zone->node,
+		checker_found(check, "node %d %s: %lu pageblocks are isolated, counted %lu", zone->node,
 		      zone->name, sums.isolated, zone->nr_isolate_pageblock);
 	if (zone_is_empty(zone) != !zone->present_pages && zone_idx(zone) != ZONE_DEVICE)
-		found(check, "node %d %s: spans %lu pages, has %lu", zone->node, zone->name,
+		checker_found(check, "node %d %s: spans %lu pages, has %lu", zone->node, zone->name,
 		      zone->spanned_pages, zone->present_pages);
 }
 
@@ -138,7 +120,7 @@ int page_check(void (*say)(const char *text, void *arg), void *arg)
 		managed += zone_managed_pages(zone);
 	}
 	if (managed != totalram_pages())
-		found(&check, "zones manage %lu pages, totalram is %lu", managed, totalram_pages());
+		checker_found(&check, "zones manage %lu pages, totalram is %lu", managed, totalram_pages());
 	return check.found;
 }
 

@@ -25,17 +25,7 @@ struct addition {
 
 bool plug_allowed(const char *what, const void *site)
 {
-	struct sync_thread *self = sync_self_or_null();
-	char here[128], there[128];
-
-	if (!self || !self->callback_site)
-		return true;
-	mp_symbol_name(site, here, sizeof(here));
-	mp_symbol_name(self->callback_site, there, sizeof(there));
-	mp_fatal_at(__FILE__, __LINE__,
-		    "deadlock: %s at %s inside a memory event callback (notified at %s)", what,
-		    here, there);
-	return false;
+	return !refuse_in_callback(what, site);
 }
 
 int plug_need_machine(void)

@@ -12,7 +12,6 @@
 #include "page/page.h"
 #include "plug/plug.h"
 #include "report/report.h"
-#include <stdarg.h>
 
 #ifndef MEMPLUG_VERSION
 #define MEMPLUG_VERSION "0.1.0"
@@ -120,25 +119,6 @@ int mp_block_fd(long block, uint64_t *offset)
 
 /* ---- the checker ---- */
 
-struct checker {
-	void (*say)(const char *text, void *arg);
-	void *arg;
-	int found;
-};
-
-__attribute__((__format__(__printf__, 2, 3)))
-static void found(struct checker *check, const char *fmt, ...)
-{
-	char text[256];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	check->found++;
-	check->say(text, check->arg);
-}
-
 static void say_log(const char *text, void *arg)
 {
 	(void)arg;
@@ -152,22 +132,22 @@ static int check_block(struct memory_block *mem, void *arg)
 	bool online = mem->state == MEM_ONLINE;
 
 	if (mem->state != MEM_ONLINE && mem->state != MEM_OFFLINE)
-		found(check, "%s: state %lu between operations", name, mem->state);
+		checker_found(check, "%s: state %lu between operations", name, mem->state);
 	if (mem->dev.offline == online)
-		found(check, "%s: state %s but offline flag %d", name,
+		checker_found(check, "%s: state %s but offline flag %d", name,
 		      memory_block_state_name(mem->state), mem->dev.offline);
 	if (!online && mem->zone)
-		found(check, "%s: offline but in a zone", name);
+		checker_found(check, "%s: offline but in a zone", name);
 	if (!!pfn_to_online_page(memory_block_pfn(mem)) != online)
-		found(check, "%s: state %s but its first section disagrees", name,
+		checker_found(check, "%s: state %s but its first section disagrees", name,
 		      memory_block_state_name(mem->state));
 	if (online && mem->zone &&
 	    !zone_intersects(mem->zone, memory_block_pfn(mem), memory_block_pages()))
-		found(check, "%s: outside the span of its zone %s", name, mem->zone->name);
+		checker_found(check, "%s: outside the span of its zone %s", name, mem->zone->name);
 	if (mem->nid < 0 || !node_online(mem->nid))
-		found(check, "%s: on node %d, which is not online", name, mem->nid);
+		checker_found(check, "%s: on node %d, which is not online", name, mem->nid);
 	if (READ_ONCE(mem->dev.refs) > 2)
-		found(check, "%s: %d references too many", name, mem->dev.refs - 2);
+		checker_found(check, "%s: %d references too many", name, mem->dev.refs - 2);
 	return 0;
 }
 
@@ -186,24 +166,24 @@ static void check_nodes(struct checker *check)
 			if (i <= ZONE_NORMAL)
 				kernel += zone->present_pages;
 			if (zone->present_pages > zone->spanned_pages)
-				found(check, "node %d zone %s: present %lu > spanned %lu", nid,
+				checker_found(check, "node %d zone %s: present %lu > spanned %lu", nid,
 				      zone->name, zone->present_pages, zone->spanned_pages);
 			if (zone->nr_isolate_pageblock || zone->pcp_disabled)
-				found(check, "node %d zone %s: %lu pageblocks left isolated, lists %s",
+				checker_found(check, "node %d zone %s: %lu pageblocks left isolated, lists %s",
 				      nid, zone->name, zone->nr_isolate_pageblock,
 				      zone->pcp_disabled ? "off" : "on");
 		}
 		if (present != node->node_present_pages)
-			found(check, "node %d: zones have %lu pages, node %lu", nid, present,
+			checker_found(check, "node %d: zones have %lu pages, node %lu", nid, present,
 			      node->node_present_pages);
 		if (!!present != !!node_state(nid, N_MEMORY))
-			found(check, "node %d: %lu pages but N_MEMORY %d", nid, present,
+			checker_found(check, "node %d: %lu pages but N_MEMORY %d", nid, present,
 			      node_state(nid, N_MEMORY));
 		if (!!kernel != !!node_state(nid, N_NORMAL_MEMORY))
-			found(check, "node %d: %lu kernel pages but N_NORMAL_MEMORY %d", nid, kernel,
+			checker_found(check, "node %d: %lu kernel pages but N_NORMAL_MEMORY %d", nid, kernel,
 			      node_state(nid, N_NORMAL_MEMORY));
 		if (!!mp_node_device(nid) != !!node_online(nid))
-			found(check, "node %d: online %d but device %d", nid, node_online(nid),
+			checker_found(check, "node %d: online %d but device %d", nid, node_online(nid),
 			      !!mp_node_device(nid));
 	}
 }
@@ -216,20 +196,20 @@ static void check_cpus(struct checker *check)
 	for_each_online_cpu(cpu)
 		if (!cpu_present(cpu) || !node_online(cpu_to_node((int)cpu)) ||
 		    !node_state(cpu_to_node((int)cpu), N_CPU))
-			found(check, "cpu%u: online, but present %d and node %d online %d", cpu,
+			checker_found(check, "cpu%u: online, but present %d and node %d online %d", cpu,
 			      cpu_present(cpu), cpu_to_node((int)cpu),
 			      node_online(cpu_to_node((int)cpu)));
 	for_each_possible_cpu(cpu)
 		if (!!get_cpu_device(cpu) != cpu_present(cpu) ||
 		    (cpu_present(cpu) && get_cpu_device(cpu)->offline == cpu_online(cpu)))
-			found(check, "cpu%u: present %d, online %d, and its device disagrees", cpu,
+			checker_found(check, "cpu%u: present %d, online %d, and its device disagrees", cpu,
 			      cpu_present(cpu), cpu_online(cpu));
 	for_each_node_state(nid, N_CPU) {
 		for_each_online_cpu(cpu)
 			if (cpu_to_node((int)cpu) == nid)
 				break;
 		if (cpu >= NR_CPUS)
-			found(check, "node %d: in has_cpu without an online CPU", nid);
+			checker_found(check, "node %d: in has_cpu without an online CPU", nid);
 	}
 }
 
@@ -252,6 +232,6 @@ int mp_check(void (*say)(const char *text, void *arg), void *arg)
 		return 0;
 	check.found = plug_check(check.say, check.arg);
 	if (mp_mem_hotplug_lock.block || device_hotplug_lock_held())
-		found(&check, "a hotplug lock is held between operations");
+		checker_found(&check, "a hotplug lock is held between operations");
 	return check.found;
 }

@@ -30,6 +30,14 @@ void ring_record(enum mp_ring_type type, s64 a, s64 b, s64 c, const char *name);
 /* In a fork child: its thread has another id. Called by the sync layer. */
 void ring_at_fork_child(void);
 
+/* What looks whether all is consistent: each inconsistency is counted and told. */
+struct checker {
+	void (*say)(const char *text, void *arg);
+	void *arg;
+	int found;
+};
+void checker_found(struct checker *check, const char *fmt, ...) __printf(2, 3);
+
 /* Begins an operation of this thread: later reason_set() calls refer to it. Nests: the outer wins,
  * but for its block, when it has none (-1). */
 void reason_begin(const char *operation, long block);

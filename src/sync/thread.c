@@ -141,6 +141,21 @@ struct sync_thread *sync_self_or_null(void)
 	return self.listed ? &self.record : NULL;
 }
 
+bool refuse_in_callback(const char *what, const void *site)
+{
+	const struct sync_thread *me = sync_self_or_null();
+	char here[128], there[128];
+
+	if (!me || !me->callback_site)
+		return false;
+	mp_symbol_name(site, here, sizeof(here));
+	mp_symbol_name(me->callback_site, there, sizeof(there));
+	mp_fatal_at(__FILE__, __LINE__,
+		    "deadlock: %s at %s, inside a memory event callback called at %s, waits for itself", what, here,
+		    there);
+	return true;
+}
+
 void sync_serve(void)
 {
 	self.service = true;

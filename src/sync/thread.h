@@ -29,6 +29,9 @@ struct sync_thread {
 struct sync_thread *sync_self(void);
 /* The record if there is one already (no registration), else NULL. */
 struct sync_thread *sync_self_or_null(void);
+/* True, after the fatal hook returned, inside a memory event callback, where the call `what` made at `site` would
+ * wait for itself (NOTIFY-34, 35, 38); the caller gives up. */
+bool refuse_in_callback(const char *what, const void *site);
 /* The calling thread's id, without a system call. */
 s32 sync_tid(void);
 /* The list is stable between the two. */

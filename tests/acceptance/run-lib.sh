@@ -8,7 +8,7 @@ scratch=$(mktemp -d)
 export XDG_RUNTIME_DIR=$scratch
 sockets=/run/memplug
 [ "$(id -u)" = 0 ] || sockets=$scratch/memplug
-failed=0
+source "${BASH_SOURCE[0]%/*}/../lib/say.sh"
 name=$(basename "$0")
 export MEMPLUG_RUN_MARK=$$-acceptance
 unset MEMPLUG_SOCKET
@@ -18,15 +18,6 @@ cleanup() {
 	rm -rf "$scratch"
 }
 trap cleanup EXIT
-
-say() { # 0 or not, title
-	if [ "$1" = 0 ]; then
-		echo "ok $name $2"
-	else
-		echo "not ok $name $2: $(tail -n 5 "$scratch/out" | tr '\n' '|')"
-		failed=1
-	fi
-}
 
 if [ ! -e "$build/tools/preload/libmemplug-preload.so" ]; then
 	echo "skip $name all: the preload library is not built here (libjemalloc-dev, or a sanitizer)"

@@ -4,34 +4,24 @@
  * `run_direct WHAT FILE`. FILE has the pattern of word(). Prints "ready", goes on until its input ends (or
  * does what a line of it says), and prints "fine", or what was wrong.
  */
+#include "guest.h"
+
 #include <aio.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
-#include <unistd.h>
 #include <linux/aio_abi.h>
 #include <linux/io_uring.h>
 
-#define MIB ((size_t)1 << 20)
 #define PIECES 8 /* of the file, 1 MiB each */
-
-static void die(const char *what, long value)
-{
-	printf("wrong: %s (%ld, errno %d)\n", what, value, errno);
-	fflush(stdout);
-	_exit(1);
-}
-#define NEED(condition) ((condition) ? (void)0 : die(#condition, __LINE__))
 
 static uint64_t word(size_t i)
 {
@@ -91,8 +81,7 @@ static void wait_for_word(void)
 {
 	char byte;
 
-	puts("ready");
-	fflush(stdout);
+	say_ready();
 	NEED(read(0, &byte, 1) == 1);
 }
 
@@ -160,8 +149,7 @@ static void reads(int fd, const reader *way, size_t ways)
 	char *p = buffer(PIECES * MIB);
 	long rounds = 0, bad = 0;
 
-	puts("ready");
-	fflush(stdout);
+	say_ready();
 	/* All in one, so that the disk writes nearly all the time. */
 	for (; goes_on(); rounds++) {
 		memset(p, 0xff, PIECES * MIB);

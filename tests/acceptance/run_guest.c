@@ -3,8 +3,9 @@
  * An unmodified program for `memplug run`: it knows nothing of memplug, uses malloc() and its relatives,
  * threads, fork(), and checks what it keeps. `run_guest WHAT`: prints "fine", or what is wrong.
  */
+#include "guest.h"
+
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
@@ -12,28 +13,11 @@
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-#define MIB ((size_t)1 << 20)
-
-static int words = 1, until = -1; /* where they go; the input that is to end first, where blocks leave till then */
-
-static void die(const char *what, long value)
-{
-	char byte;
-
-	dprintf(words, "wrong: %s (%ld, errno %d)\n", what, value, errno);
-	while (until >= 0 && read(until, &byte, 1) > 0)
-		;
-	_exit(1);
-}
-#define NEED(condition) ((condition) ? (void)0 : die(#condition, __LINE__))
 
 static uint64_t mix(uint64_t x)
 {
@@ -148,15 +132,12 @@ static void *pipes(void *arg)
 static void threads(void)
 {
 	pthread_t thread[THREADS + 1];
-	char byte;
 
 	for (uintptr_t i = 0; i < THREADS; i++)
 		NEED(!pthread_create(&thread[i], NULL, worker, (void *)i));
 	NEED(!pthread_create(&thread[THREADS], NULL, pipes, NULL));
-	puts("ready");
-	fflush(stdout);
-	while (read(0, &byte, 1) > 0)
-		;
+	say_ready();
+	await_end();
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (int i = 0; i <= THREADS; i++)
 		pthread_join(thread[i], NULL);
@@ -355,7 +336,6 @@ static void starts(const char *self)
 static void becomes_daemon(void)
 {
 	void *p;
-	char byte;
 
 	if (fork())
 		_exit(0);
@@ -365,8 +345,7 @@ static void becomes_daemon(void)
 	memset(p, 5, 24 * MIB);
 	printf("pid %d\n", (int)getpid());
 	fflush(stdout);
-	while (read(0, &byte, 1) > 0)
-		;
+	await_end();
 	for (size_t i = 0; i < 24 * MIB; i++)
 		NEED(((char *)p)[i] == 5);
 }
@@ -391,11 +370,8 @@ static void closes(void)
 		NEED(many[i] = make(i));
 	}
 	check_many();
-	puts("ready");
-	fflush(stdout);
-	char byte;
-	while (read(0, &byte, 1) > 0)
-		;
+	say_ready();
+	await_end();
 	check_many();
 }
 
@@ -475,22 +451,27 @@ static void numbers(void)
 	NEED(dup2(words, 1) == 1);
 }
 
+static struct record **fill(size_t mib, size_t *n)
+{
+	struct record **list = malloc(mib * MIB / 64 * sizeof(*list) / 4);
+	size_t bytes = 0;
+
+	NEED(list);
+	for (*n = 0; bytes < mib * MIB; ++*n) {
+		NEED(list[*n] = make(*n));
+		bytes += malloc_usable_size(list[*n]);
+	}
+	return list;
+}
+
 /* Holds as much as is said, until standard input ends. */
 static void holds(size_t mib)
 {
-	struct record **list = malloc(mib * MIB / 64 * sizeof(*list) / 4);
-	size_t n = 0, bytes = 0;
-	char byte;
+	size_t n;
+	struct record **list = fill(mib, &n);
 
-	NEED(list);
-	for (; bytes < mib * MIB; n++) {
-		NEED(list[n] = make(n));
-		bytes += malloc_usable_size(list[n]);
-	}
-	puts("ready");
-	fflush(stdout);
-	while (read(0, &byte, 1) > 0)
-		;
+	say_ready();
+	await_end();
 	for (size_t i = 0; i < n; i++)
 		check(list[i], i);
 }
@@ -498,23 +479,15 @@ static void holds(size_t mib)
 /* Takes that much and frees it again. */
 static void breathes(size_t mib)
 {
-	struct record **list = malloc(mib * MIB / 64 * sizeof(*list) / 4);
-	size_t n = 0, bytes = 0;
-	char byte;
+	size_t n;
+	struct record **list = fill(mib, &n);
 
-	NEED(list);
-	for (; bytes < mib * MIB; n++) {
-		NEED(list[n] = make(n));
-		bytes += malloc_usable_size(list[n]);
-	}
 	while (n-- > 0) {
 		check(list[n], n);
 		free(list[n]);
 	}
-	puts("ready");
-	fflush(stdout);
-	while (read(0, &byte, 1) > 0)
-		;
+	say_ready();
+	await_end();
 	free(list);
 }
 

@@ -8,7 +8,7 @@ name=$(basename "$0")
 scratch=$(mktemp -d "/tmp/memplug-$name.XXXXXX")
 export MEMPLUG_RUN_MARK=$$-$name
 run=("$build/tools/memplug" run --memory "${MEMORY:-1G}" --online "${ONLINE:-256M}" --block-size "${BLOCK:-8M}" --)
-failed=0
+source "$apps/../lib/say.sh"
 cycler=
 
 tidy() { :; } # of the test, before the scratch directory goes
@@ -19,15 +19,6 @@ finish() {
 }
 trap finish EXIT
 trap 'exit 143' TERM INT
-
-say() { # 0 or not, title
-	if [ "$1" = 0 ]; then
-		echo "ok $name $2"
-	else
-		echo "not ok $name $2: $(tail -n 8 "$scratch/out" 2>/dev/null | tr '\n' '|')"
-		failed=1
-	fi
-}
 
 skip() { # reason
 	echo "skip $name: $1"
