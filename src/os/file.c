@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -169,6 +170,11 @@ int os_open_read(const char *path)
 	int fd = (int)CALL4(openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
 
 	return fd < 0 ? -errno : fd;
+}
+
+int os_lock_file(int fd)
+{
+	return CALL2(flock, fd, LOCK_EX | LOCK_NB) ? -errno : 0;
 }
 
 int os_create(const char *path)

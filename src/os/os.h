@@ -69,6 +69,7 @@ int64_t os_file_size(int fd);
 int64_t os_file_resident(int fd);		/* st_blocks * 512 */
 int64_t os_next_data(int fd, uint64_t offset);	/* -ENXIO: nothing but holes to the end */
 int os_open_read(const char *path);
+int os_lock_file(int fd);			/* until it is closed; -EAGAIN: somebody else has it locked */
 ssize_t os_read_at(int fd, void *buf, size_t count, uint64_t offset);
 ssize_t os_read_dir(int fd, void *buf, size_t size); /* struct linux_dirent64 records */
 int os_nofile_limit(void);			/* soft RLIMIT_NOFILE */

@@ -19,6 +19,8 @@
 #define SOCKET_PATH_MAX 108
 #define MAX_WORKERS 16
 #define ACCEPT_AGAIN_MS 1000
+#define LOCK_TRIES 100
+#define LOCK_PAUSE_NS 10000000u
 
 static struct {
 	pthread_mutex_t lock;
@@ -98,12 +100,28 @@ static bool is_served(const char *path)
 	return error != -ECONNREFUSED;
 }
 
-static int make_listener(const char *path)
+/*
+ * Between bind and listen a socket looks as one that nobody listens on, and whoever removes such ones locks their
+ * directory meanwhile, as the command does. The descriptor, to be closed; negative: goes on without.
+ */
+static int lock_directory(const char *path)
 {
-	int fd = os_packet_socket(), error;
+	const char *slash = strrchr(path, '/');
+	char directory[SOCKET_PATH_MAX] = ".";
+	int fd, try;
 
-	if (fd < 0)
-		return fd;
+	if (slash)
+		snprintf(directory, sizeof(directory), "%.*s", (int)max_t(long, slash - path, 1), path);
+	fd = os_open_read(directory);
+	for (try = 0; fd >= 0 && os_lock_file(fd) == -EAGAIN && try < LOCK_TRIES; try++)
+		os_sleep_ns(LOCK_PAUSE_NS);
+	return fd;
+}
+
+static int bind_and_listen(int fd, const char *path)
+{
+	int error;
+
 	/* The file gets the socket's mode when it is bound. */
 	error = os_set_mode(fd, 0600) ?: os_bind_path(fd, path);
 	if (error == -EADDRINUSE && !is_served(path))
@@ -113,6 +131,19 @@ static int make_listener(const char *path)
 		if (error)
 			os_unlink(path);
 	}
+	return error;
+}
+
+static int make_listener(const char *path)
+{
+	int fd = os_packet_socket(), lock, error;
+
+	if (fd < 0)
+		return fd;
+	lock = lock_directory(path);
+	error = bind_and_listen(fd, path);
+	if (lock >= 0)
+		os_close(lock);
 	if (error) {
 		os_close(fd);
 		return error;

@@ -52,6 +52,8 @@ static int boot(struct options *options, int argc, char **argv)
 		ret = snprintf(path, sizeof(path), "%s", options->socket);
 	else
 		ret = snprintf(path, sizeof(path), "%s/%d", directory, (int)getpid());
+	if (directory)
+		sockets_tidy(directory);
 	if (ret >= (int)sizeof(path)) {
 		complain("%s: too long for a socket", options->socket);
 		return EXIT_USAGE;

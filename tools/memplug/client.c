@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,30 +44,6 @@ void complain(const char *format, ...)
 	fputc('\n', stderr);
 }
 
-const char *socket_directory(bool make)
-{
-	static char path[80];
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	struct stat st;
-
-	if (geteuid() == 0)
-		snprintf(path, sizeof(path), "/run/memplug");
-	else if (runtime && strlen(runtime) < 64)
-		snprintf(path, sizeof(path), "%s/memplug", runtime);
-	else
-		snprintf(path, sizeof(path), "/tmp/memplug-%u", geteuid());
-	if (make && mkdir(path, 0700) && errno != EEXIST) {
-		complain("%s: cannot be made: %s; use --socket PATH", path, strerror(errno));
-		return NULL;
-	}
-	/* In /tmp somebody else may have been there first. */
-	if (!lstat(path, &st) && (!S_ISDIR(st.st_mode) || st.st_uid != geteuid())) {
-		complain("%s: is not a directory of yours; use --socket PATH", path);
-		return NULL;
-	}
-	return path;
-}
-
 static int connect_to(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -96,11 +71,13 @@ static int find_machine(char *result)
 	char path[360], found[MAX_FOUND][360];
 	struct dirent *entry;
 	int fd = -1, one, count = 0;
+	bool dead = false;
 	DIR *dir = directory ? opendir(directory) : NULL;
 
 	while (dir && (entry = readdir(dir))) {
 		snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
 		one = entry->d_name[0] == '.' ? -1 : connect_to(path);
+		dead |= one == -ECONNREFUSED;
 		if (one < 0)
 			continue;
 		if (count < MAX_FOUND)
@@ -114,6 +91,8 @@ static int find_machine(char *result)
 	}
 	if (dir)
 		closedir(dir);
+	if (dead)
+		sockets_tidy(directory);
 	if (count == 1)
 		return fd;
 	if (!count) {

@@ -20,10 +20,15 @@ struct options {
 	double deadline; /* seconds, 0: none */
 };
 
-/* ---- client.c ---- */
+/* ---- sockets.c ---- */
 
 /* Where machines of this user put their sockets; made if `make`. NULL with a message. */
 const char *socket_directory(bool make);
+/* Removes sockets there that nobody listens on: killed programs leave them. */
+void sockets_tidy(const char *directory);
+
+/* ---- client.c ---- */
+
 /* The socket of the machine that is meant; when none answers the command ends with a message. */
 const char *client_find(const struct options *options);
 /* The exit code of a command that finds no machine. */

@@ -254,6 +254,7 @@ static int run_verb(struct options *options, int argc, char **argv)
 	sockets = socket_directory(true);
 	if (!sockets || !settle(&run))
 		return EXIT_REFUSED;
+	sockets_tidy(sockets);
 	error = program_check(argv[optind], why, sizeof(why));
 	if (error) {
 		complain("%s", why);
