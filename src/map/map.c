@@ -102,7 +102,7 @@ static int map_unit(const struct map_request *req, unsigned int order, char *at)
 	error = backend->place(page, at, PAGE_SIZE << order, flags);
 	if (error) {
 		put_page(page);
-		return error;
+		return error == -ENOMEM ? -ENOSPC : error; /* not for want of memory */
 	}
 	publish(page, at, PAGE_SIZE << order, flags);
 	return 0;
@@ -120,6 +120,14 @@ static int refuse_mappings(void)
 			  "raise vm.max_map_count",
 			  (unsigned long long)READ_ONCE(map_state.mappings),
 			  (unsigned long long)map_state.mappings_limit);
+}
+
+static int refuse_one_more(void)
+{
+	return reason_set(MP_REASON_NO_MEMORY, -ENOMEM, "vm.max_map_count",
+			  "map refused: the host gives this process no more mappings, of which %llu are the "
+			  "machine's; raise vm.max_map_count",
+			  (unsigned long long)READ_ONCE(map_state.mappings));
 }
 
 static int refuse_full(const struct map_request *req)
@@ -149,7 +157,7 @@ static int map_units(const struct map_request *req, size_t *done)
 			break;
 		*done += huge ? HUGE_BYTES : GRANULE;
 	}
-	return error == -ENOMEM ? refuse_full(req) : error;
+	return error == -ENOMEM ? refuse_full(req) : error == -ENOSPC ? refuse_one_more() : error;
 }
 
 /* Claimed: all of it leaves the table and goes back to the machine. */

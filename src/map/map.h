@@ -81,6 +81,7 @@ struct map_state {
 	u64 units, huge_units, pinned, moved, bytes_moved, failed;
 	u64 mappings;	    /* runs of the program's addresses that are one piece of a block; read without the lock, too */
 	u64 mappings_limit; /* vm.max_map_count */
+	bool no_mapping;    /* the host refused the last one; atomic */
 	/* Atomic: */
 	u64 futexes_woken;
 	u64 window_max_ns, windows[MP_MAP_WINDOW_BUCKETS];

@@ -32,7 +32,9 @@ const char *map_page_state(const struct page *page)
 	if (entry & MAP_STUCK)
 		return entry & MAP_APART ? "held, or no room of its kind" :
 					   "no room of its kind";
-	return entry & MAP_PRIVATE_COPY ? "read by a fork child" : NULL;
+	if (entry & MAP_PRIVATE_COPY)
+		return "read by a fork child";
+	return READ_ONCE(map_state.no_mapping) ? "no mapping: vm.max_map_count" : NULL;
 }
 
 struct census {

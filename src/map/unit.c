@@ -75,6 +75,8 @@ int place(char *direct, void *at, size_t bytes)
 	/* Not of the pool of huge pages; and near the limit of mappings it wants more of them than it takes. */
 	if (error == -EINVAL || error == -ENOMEM)
 		error = backing_map_again((u64)(direct - mp_direct_map), at, bytes);
+	if (unlikely(READ_ONCE(map_state.no_mapping) != (error == -ENOMEM)))
+		WRITE_ONCE(map_state.no_mapping, error == -ENOMEM);
 	return error;
 }
 

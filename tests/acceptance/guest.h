@@ -29,6 +29,14 @@ static inline void say_ready(void)
 	fflush(stdout);
 }
 
+static inline void wait_for_word(void)
+{
+	char byte;
+
+	say_ready();
+	NEED(read(0, &byte, 1) == 1);
+}
+
 /* Until standard input ends. */
 static inline void await_end(void)
 {

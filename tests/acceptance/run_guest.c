@@ -375,6 +375,63 @@ static void closes(void)
 	check_many();
 }
 
+/* ---- as many mappings as the host allows; then what malloc() still gives must be right ---- */
+
+static void mappings(void)
+{
+	size_t length = (size_t)600000 * 2 * 4096, n = 0, had = 0;
+	static struct record *more[MANY];
+	char *hoard = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	NEED(hoard != MAP_FAILED);
+	for (uint64_t i = 0; i < MANY; i++)
+		NEED(many[i] = make(i));
+	while (n < 600000 && !mprotect(hoard + n * 2 * 4096, 4096, PROT_READ))
+		n++;
+	if (n == 600000) {
+		puts("none");
+		exit(0);
+	}
+	NEED(errno == ENOMEM);
+	wait_for_word();
+	/* What it cannot have it is told; what it gets is memory. */
+	for (uint64_t i = 0; i < MANY; i++) {
+		errno = 0;
+		more[i] = make(MANY + i);
+		NEED(more[i] || errno == ENOMEM);
+		had += !!more[i];
+	}
+	check_many();
+	wait_for_word();
+	NEED(!munmap(hoard, length));
+	for (uint64_t i = 0; i < MANY; i++)
+		if (!more[i])
+			NEED(more[i] = make(MANY + i));
+	wait_for_word();
+	check_many();
+	for (uint64_t i = 0; i < MANY; i++)
+		check(more[i], MANY + i);
+	printf("%zu of %d at the limit\n", had, MANY);
+}
+
+/* As much as it gets, kept until standard input ends; then it is freed, and there is as much again. */
+static void full(size_t piece)
+{
+	size_t max = ((size_t)1 << 30) / piece, n;
+	void **list = mmap(NULL, max * sizeof(*list), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	NEED(list != MAP_FAILED);
+	n = fill_up(piece, list, max);
+	say_ready();
+	await_end();
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = 0; j < piece; j += 509)
+			NEED(((unsigned char *)list[i])[j] == (unsigned char)i);
+		free(list[i]);
+	}
+	printf("%zu bytes\n", n * piece);
+}
+
 /* ---- numbers: what is opened gets the lowest that the program has free, and nobody else has any ---- */
 
 #define OWN 200 /* the program's ways out, where nothing it opens comes to lie */
@@ -510,6 +567,10 @@ int main(int argc, char **argv)
 		becomes_daemon();
 	else if (!strcmp(what, "closes"))
 		closes();
+	else if (!strcmp(what, "mappings"))
+		mappings();
+	else if (!strcmp(what, "full"))
+		full(number);
 	else if (!strcmp(what, "numbers"))
 		numbers();
 	else if (!strcmp(what, "breathes"))

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Buffers that the kernel uses after the call that named them. Of POSIX AIO and of Linux AIO they stay where
- * they are until the program has fetched the result; those registered with a ring until it is told to forget
- * them, or closed. How long a pipe keeps pages, or a socket that sends without copying, nobody can know: the
+ * they are until the program has fetched the result (of rings: rings.c). How long a pipe keeps pages, or a socket that sends without copying, nobody can know: the
  * pipe gets a copy, and sockets are refused that. Programs that make these system calls with instructions of
  * their own are not seen here. No state.
  */
@@ -23,20 +22,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <linux/aio_abi.h>
-#include <linux/io_uring.h>
 
 /* The headers of libaio and liburing need not be there to build this. */
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
-
-#define NEXT(name)                                                                                 \
-	do {                                                                                       \
-		if (unlikely(!next))                                                               \
-			next = dlsym(RTLD_NEXT, #name);                                            \
-		if (unlikely(!next)) {                                                             \
-			errno = ENOSYS;                                                            \
-			return -1;                                                                 \
-		}                                                                                  \
-	} while (0)
 
 static bool meets(const struct iovec *part, size_t nr)
 {
@@ -46,13 +34,7 @@ static bool meets(const struct iovec *part, size_t nr)
 	return false;
 }
 
-static int failed(int error)
-{
-	errno = -error;
-	return -1;
-}
-
-static long (*next_syscall(void))(long, ...)
+long (*next_syscall(void))(long, ...)
 {
 	static long (*next)(long number, ...);
 
@@ -219,69 +201,22 @@ EXPORT int io_destroy(aio_context_t context)
 	return done;
 }
 
-/* ---- rings: liburing's functions, by the address of their ring ---- */
-
-/* Of each registration its own, so that one that fails leaves those before it alone. */
-static uintptr_t serial(void)
+/* libaio's own, which makes the calls above by itself. */
+EXPORT int io_queue_release(aio_context_t context)
 {
-	static uintptr_t last;
-
-	return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+	return io_destroy(context);
 }
 
-EXPORT int io_uring_register_buffers(void *ring, const struct iovec *part, unsigned int nr)
+EXPORT int io_queue_run(aio_context_t context)
 {
-	static int (*next)(void *, const struct iovec *, unsigned int);
-	uintptr_t mine = serial();
+	struct timespec now = { 0 };
+	struct io_event event;
 	int done;
 
-	NEXT(io_uring_register_buffers);
-	done = pin_take(PIN_RING, (uintptr_t)ring, mine, part, nr) ?: next(ring, part, nr);
-	if (done < 0)
-		pin_drop(PIN_RING, (uintptr_t)ring, mine);
+	while ((done = io_getevents(context, 0, 1, &event, &now)) > 0)
+		((void (*)(aio_context_t, void *, long, long))(uintptr_t)event.data)(
+			context, (void *)(uintptr_t)event.obj, (long)event.res, (long)event.res2);
 	return done;
-}
-
-/* These add to what is there or replace it: all stays until the end. */
-EXPORT int io_uring_register_buffers_tags(void *ring, const struct iovec *part, const __u64 *tags,
-					  unsigned int nr)
-{
-	static int (*next)(void *, const struct iovec *, const __u64 *, unsigned int);
-
-	NEXT(io_uring_register_buffers_tags);
-	return pin_take(PIN_RING, (uintptr_t)ring, serial(), part, nr) ?: next(ring, part, tags, nr);
-}
-
-EXPORT int io_uring_register_buffers_update_tag(void *ring, unsigned int offset, const struct iovec *part,
-						const __u64 *tags, unsigned int nr)
-{
-	static int (*next)(void *, unsigned int, const struct iovec *, const __u64 *, unsigned int);
-
-	NEXT(io_uring_register_buffers_update_tag);
-	return pin_take(PIN_RING, (uintptr_t)ring, serial(), part, nr) ?: next(ring, offset, part, tags, nr);
-}
-
-EXPORT int io_uring_unregister_buffers(void *ring)
-{
-	static int (*next)(void *);
-	int done;
-
-	NEXT(io_uring_unregister_buffers);
-	done = next(ring);
-	if (!done)
-		pin_drop(PIN_RING, (uintptr_t)ring, 0);
-	return done;
-}
-
-EXPORT void io_uring_queue_exit(void *ring)
-{
-	static void (*next)(void *);
-
-	if (unlikely(!next))
-		next = dlsym(RTLD_NEXT, "io_uring_queue_exit");
-	if (next)
-		next(ring);
-	pin_drop(PIN_RING, (uintptr_t)ring, 0);
 }
 
 /* ---- pages given to a pipe, and to the network ---- */
@@ -326,38 +261,6 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 }
 
 /* ---- the same by number ---- */
-
-/* Of IORING_REGISTER_*; keys of descriptors are no addresses. */
-static long ring_register(int fd, unsigned int what, const void *arg, unsigned int nr)
-{
-	const struct io_uring_rsrc_register *parts = arg;
-	const struct io_uring_rsrc_update2 *update = arg;
-	uintptr_t key = (uintptr_t)fd + 1, mine = serial();
-	const struct iovec *part = NULL;
-	size_t count = 0;
-	int error;
-	long done;
-
-	if (what == IORING_REGISTER_BUFFERS) {
-		part = arg;
-		count = nr;
-	} else if (what == IORING_REGISTER_BUFFERS2) {
-		part = (const struct iovec *)(uintptr_t)parts->data;
-		count = part ? parts->nr : 0;
-	} else if (what == IORING_REGISTER_BUFFERS_UPDATE) {
-		part = (const struct iovec *)(uintptr_t)update->data;
-		count = update->nr;
-	}
-	error = pin_take(PIN_RING, key, mine, part, count);
-	if (error)
-		return failed(error);
-	done = next_syscall()(SYS_io_uring_register, (long)fd, (long)what, arg, (long)nr);
-	if (done < 0)
-		pin_drop(PIN_RING, key, mine);
-	else if (what == IORING_UNREGISTER_BUFFERS)
-		pin_drop(PIN_RING, key, 0);
-	return done;
-}
 
 static long submit(aio_context_t context, long nr, struct iocb **request)
 {

@@ -31,7 +31,7 @@ EXPORT int close(int fd)
 		return not_open();
 	/* The library closes under its own locks, but never a ring. */
 	if (unlikely(pins_any()) && thread_kind == THREAD_PROGRAM)
-		pin_drop(PIN_RING, (uintptr_t)fd + 1, 0);
+		ring_gone((uintptr_t)fd + 1);
 	if (unlikely(!next)) /* the C library's is a point of cancellation */
 		next = dlsym(RTLD_NEXT, "close");
 	return next ? next(fd) : (int)syscall(SYS_close, fd);

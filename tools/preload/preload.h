@@ -11,7 +11,8 @@
  *   policy.c      the thread that gives back what is unused when a block is to leave; --auto
  *   pins.c        buffers that the kernel keeps the addresses of: their blocks stay
  *   direct.c      reads and writes that bypass the page cache
- *   async.c       what goes on after the call: AIO, rings, pages given to pipes
+ *   async.c       what goes on after the call: AIO, pages given to pipes
+ *   rings.c       what is registered with an io_uring
  *   descriptors.c close() and its relatives, which must spare the machine's
  *   config.c      what `memplug run` was told
  *
@@ -21,6 +22,8 @@
 #ifndef MEMPLUG_PRELOAD_H
 #define MEMPLUG_PRELOAD_H
 
+#include <dlfcn.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -128,7 +131,7 @@ void machine_end(void);
 
 /* ---- pins.c ---- */
 
-enum pin_owner { PIN_FREE, PIN_CALL, PIN_AIO, PIN_CONTEXT, PIN_RING };
+enum pin_owner { PIN_FREE, PIN_CALL, PIN_AIO, PIN_CONTEXT, PIN_RING, PIN_BUFFERS };
 /* Pins what of the buffers is the machine's, for (owner, key, request); the same may have several. 0 or -ENOMEM. */
 int pin_take(enum pin_owner owner, uintptr_t key, uintptr_t request, const struct iovec *part, size_t nr);
 /* Drops those of a request; 0: all of the key. */
@@ -137,6 +140,31 @@ bool pins_any(void);
 void pins_before_fork(void);
 void pins_after_fork(void);
 void pins_in_child(void);
+
+/* ---- async.c, rings.c ---- */
+
+/* The next library's function of that name, into `next`. */
+#define NEXT(name)                                                                                 \
+	do {                                                                                       \
+		if (unlikely(!next))                                                               \
+			next = dlsym(RTLD_NEXT, #name);                                            \
+		if (unlikely(!next)) {                                                             \
+			errno = ENOSYS;                                                            \
+			return -1;                                                                 \
+		}                                                                                  \
+	} while (0)
+
+static inline int failed(int error)
+{
+	errno = -error;
+	return -1;
+}
+/* The C library's. */
+long (*next_syscall(void))(long number, ...);
+/* io_uring_register(2). */
+long ring_register(int fd, unsigned int what, const void *arg, unsigned int nr);
+/* It is closed. */
+void ring_gone(uintptr_t key);
 
 /* ---- direct.c ---- */
 

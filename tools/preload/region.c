@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 
 #include <memplug/map.h>
+#include <memplug/reason.h>
 
 #define PAGE 4096u
 #define GRANULE ((size_t)64 << 10)
@@ -102,6 +103,20 @@ static unsigned int mask_of(size_t g, const char *addr, size_t size)
 	return (FULL >> (GRANULE / PAGE - (last - first))) << first;
 }
 
+/* Not memory: more of it would not help. Said once, since malloc() only says ENOMEM. */
+static bool lacks_mappings(void)
+{
+	static bool said;
+	struct mp_reason reason;
+
+	if (mp_last_reason(&reason) || strcmp(reason.actor, "vm.max_map_count"))
+		return false;
+	if (!said)
+		say("malloc() fails: %s", reason.text);
+	said = true;
+	return true;
+}
+
 /* Memory behind granules [from, to), lock held. The machine grows for it as far as it may. */
 static int fill(size_t from, size_t to)
 {
@@ -119,7 +134,7 @@ static int fill(size_t from, size_t to)
 		return map(at, size, PROT_READ | PROT_WRITE, MAP_FIXED) ? 0 : -ENOMEM;
 	do
 		error = mp_map(&at, size, machine_prefer(), MP_MAP_FIXED | MP_MAP_FORK);
-	while (error == -ENOMEM && !machine_grow());
+	while (error == -ENOMEM && !lacks_mappings() && !machine_grow());
 	if (!error)
 		memset(region.machine + from, 1, to - from);
 	return error;
