@@ -11,25 +11,42 @@
 
 static struct {
 	struct mutex lock;
-	struct mp_reason entry[KEPT]; /* kind MP_REASON_NONE: free */
+	int nr; /* of which there is a reason; the rest was never touched */
+	struct mp_reason entry[KEPT];
 } kept;
+
+/* kept.lock held. */
+static struct mp_reason *find(long block)
+{
+	struct mp_reason *entry;
+
+	for (entry = kept.entry; entry < kept.entry + kept.nr; entry++)
+		if (entry->block == block)
+			return entry;
+	return NULL;
+}
+
+static struct mp_reason *oldest(void)
+{
+	struct mp_reason *best = &kept.entry[0], *entry;
+
+	for (entry = best; entry < kept.entry + kept.nr; entry++)
+		if (entry->at_ns < best->at_ns)
+			best = entry;
+	return best;
+}
 
 static void keep(const struct mp_reason *reason)
 {
-	struct mp_reason *best = &kept.entry[0], *entry;
+	struct mp_reason *entry;
 
 	if (reason->block < 0)
 		return;
 	mutex_lock(&kept.lock);
-	for (entry = kept.entry; entry < kept.entry + KEPT; entry++) {
-		if (entry->kind != MP_REASON_NONE && entry->block == reason->block) {
-			best = entry;
-			break;
-		}
-		if (entry->at_ns < best->at_ns)
-			best = entry;
-	}
-	*best = *reason;
+	entry = find(reason->block);
+	if (!entry)
+		entry = kept.nr < KEPT ? &kept.entry[kept.nr++] : oldest();
+	*entry = *reason;
 	mutex_unlock(&kept.lock);
 }
 
@@ -43,12 +60,10 @@ int mp_block_reason(long block, struct mp_reason *reason)
 	if (!reason)
 		return -EINVAL;
 	mutex_lock(&kept.lock);
-	for (entry = kept.entry; entry < kept.entry + KEPT; entry++) {
-		if (entry->kind != MP_REASON_NONE && entry->block == block) {
-			*reason = *entry;
-			ret = 0;
-			break;
-		}
+	entry = find(block);
+	if (entry) {
+		*reason = *entry;
+		ret = 0;
 	}
 	mutex_unlock(&kept.lock);
 	return ret;
@@ -57,25 +72,29 @@ int mp_block_reason(long block, struct mp_reason *reason)
 void for_each_block_reason(void (*fn)(const struct mp_reason *reason, void *arg), void *arg)
 {
 	struct mp_reason copy;
+	bool more = true;
 	int i;
 
-	for (i = 0; i < KEPT; i++) {
+	for (i = 0; more; i++) {
 		mutex_lock(&kept.lock);
-		copy = kept.entry[i];
+		more = i < kept.nr;
+		if (more)
+			copy = kept.entry[i];
 		mutex_unlock(&kept.lock);
-		if (copy.kind != MP_REASON_NONE)
+		if (more)
 			fn(&copy, arg);
 	}
 }
 
 static void reset_after_fork(void)
 {
-	memset(&kept, 0, sizeof(kept));
+	mutex_init(&kept.lock);
+	kept.nr = 0;
 }
 
 void block_reasons_init(void)
 {
-	memset(kept.entry, 0, sizeof(kept.entry));
+	kept.nr = 0;
 	reason_block_hook = keep;
 }
 

@@ -12,8 +12,9 @@
 static struct {
 	struct mutex lock;
 	struct list_head entries;
-	struct firmware_map_entry *buckets[BUCKETS]; /* by start */
-	int next_number;			     /* never reused */
+	int next_number; /* never reused */
+	/* By start: neighbours side by side. Whole pages, so that they can be forgotten without touching them. */
+	struct firmware_map_entry *buckets[BUCKETS] __attribute__((aligned(PAGE_SIZE)));
 } map = { .entries = LIST_HEAD_INIT(map.entries) };
 
 void (*firmware_map_hook)(struct firmware_map_entry *entry, bool added);
@@ -21,7 +22,8 @@ void (*firmware_map_hook)(struct firmware_map_entry *entry, bool added);
 static void forget_entries(void)
 {
 	INIT_LIST_HEAD(&map.entries);
-	memset(map.buckets, 0, sizeof(map.buckets));
+	if (os_discard(map.buckets, sizeof(map.buckets)))
+		memset(map.buckets, 0, sizeof(map.buckets));
 	map.next_number = 0;
 }
 
@@ -38,7 +40,7 @@ __attribute__((constructor)) static void firmware_map_at_start(void)
 
 static struct firmware_map_entry **bucket_of(u64 start)
 {
-	return &map.buckets[(start * 0x9e3779b97f4a7c15ULL) >> 50];
+	return &map.buckets[(start >> mp_section_shift) % BUCKETS];
 }
 
 /* Where the entry is linked in its bucket, or where its end is. */

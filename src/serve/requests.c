@@ -45,14 +45,18 @@ static struct {
 	u64 next_order;
 	unsigned int nr_workers;
 	pthread_t worker[MAX_WORKERS];
+	/* Those behind have never been used: their pages are not even there. */
+	unsigned int nr_used;
 	struct request at[MAX_REQUESTS];
 } requests = { .lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER };
+
+#define for_each_request(r) for ((r) = requests.at; (r) < requests.at + requests.nr_used; (r)++)
 
 static struct request *oldest(enum request_state state)
 {
 	struct request *found = NULL, *r;
 
-	for (r = requests.at; r < requests.at + MAX_REQUESTS; r++)
+	for_each_request(r)
 		if (r->state == state && (!found || r->order < found->order))
 			found = r;
 	return found;
@@ -176,12 +180,18 @@ static void *work(void *arg)
 	return NULL;
 }
 
+static void forget_all(void)
+{
+	memset(requests.at, 0, requests.nr_used * sizeof(*requests.at));
+	requests.nr_used = 0;
+}
+
 int requests_start(unsigned int workers, int eventfd)
 {
 	sigset_t all, before;
 	int error = 0;
 
-	memset(requests.at, 0, sizeof(requests.at));
+	forget_all();
 	requests.stop = false;
 	requests.eventfd = eventfd;
 	requests.nr_workers = 0;
@@ -215,7 +225,7 @@ void requests_stop(void)
 
 	pthread_mutex_lock(&requests.lock);
 	requests.stop = true;
-	for (r = requests.at; r < requests.at + MAX_REQUESTS; r++) {
+	for_each_request(r) {
 		r->orphan = true;
 		cancel(r, CANCELLED);
 	}
@@ -224,21 +234,30 @@ void requests_stop(void)
 	for (i = 0; i < requests.nr_workers; i++)
 		pthread_join(requests.worker[i], NULL);
 	requests.nr_workers = 0;
-	for (r = requests.at; r < requests.at + MAX_REQUESTS; r++)
+	for_each_request(r)
 		if (r->state == DONE)
 			forget_reply(r);
+}
+
+/* Lock held. NULL: all are in use. */
+static struct request *free_request(void)
+{
+	struct request *r;
+
+	for_each_request(r)
+		if (r->state == FREE)
+			return r;
+	return requests.nr_used < MAX_REQUESTS ? &requests.at[requests.nr_used++] : NULL;
 }
 
 int requests_add(unsigned int client, const struct mp_packet *packet, const char *path, u64 object,
 		 const char *data, size_t size)
 {
 	struct request *r;
-	int ret = -EAGAIN;
 
 	pthread_mutex_lock(&requests.lock);
-	for (r = requests.at; r < requests.at + MAX_REQUESTS && ret; r++) {
-		if (r->state != FREE)
-			continue;
+	r = free_request();
+	if (r) {
 		r->order = requests.next_order++;
 		r->client = client;
 		r->orphan = false;
@@ -252,10 +271,9 @@ int requests_add(unsigned int client, const struct mp_packet *packet, const char
 		r->reply.file = NULL;
 		r->state = QUEUED;
 		pthread_cond_signal(&requests.work);
-		ret = 0;
 	}
 	pthread_mutex_unlock(&requests.lock);
-	return ret;
+	return r ? 0 : -EAGAIN;
 }
 
 int requests_cancel(unsigned int client, u32 id, bool only_running)
@@ -264,7 +282,7 @@ int requests_cancel(unsigned int client, u32 id, bool only_running)
 	int ret = -ENOENT;
 
 	pthread_mutex_lock(&requests.lock);
-	for (r = requests.at; r < requests.at + MAX_REQUESTS; r++) {
+	for_each_request(r) {
 		if ((r->state != QUEUED && r->state != RUNNING) || r->orphan ||
 		    r->client != client || r->reply.packet.id != id)
 			continue;
@@ -280,7 +298,7 @@ void requests_drop(unsigned int client)
 	struct request *r;
 
 	pthread_mutex_lock(&requests.lock);
-	for (r = requests.at; r < requests.at + MAX_REQUESTS; r++) {
+	for_each_request(r) {
 		if (r->state == FREE || r->orphan || r->client != client)
 			continue;
 		r->orphan = true;
@@ -313,5 +331,5 @@ void requests_forget(void)
 	pthread_mutex_init(&requests.lock, NULL);
 	pthread_cond_init(&requests.work, NULL);
 	requests.nr_workers = 0;
-	memset(requests.at, 0, sizeof(requests.at));
+	forget_all();
 }
