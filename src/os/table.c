@@ -38,7 +38,7 @@ bool table_apart;
 __thread bool table_inside;
 
 static struct {
-	bool threads; /* others have been made: they have the program's */
+	bool threads; /* others have been made: they have the program's; atomic */
 	struct door calls, errands;
 	void (*first)(void);
 	int error;
@@ -139,7 +139,7 @@ int os_table_begin(void (*first)(void))
 	sigset_t old;
 	int error;
 
-	if (table_apart || table.threads)
+	if (table_apart || __atomic_load_n(&table.threads, __ATOMIC_RELAXED))
 		return -EBUSY;
 	memset(&table, 0, sizeof(table));
 	table.first = first;
@@ -221,7 +221,8 @@ int os_thread(pthread_t *thread, void *(*run)(void *arg), void *arg)
 	struct start start = { thread, run, arg, 0 };
 
 	os_table_run(start_thread, &start);
-	table.threads |= !os_table_apart();
+	if (!os_table_apart())
+		__atomic_store_n(&table.threads, true, __ATOMIC_RELAXED);
 	return start.error;
 }
 

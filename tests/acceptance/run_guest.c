@@ -3,7 +3,7 @@
  * An unmodified program for `memplug run`: it knows nothing of memplug, uses malloc() and its relatives,
  * threads, fork(), and checks what it keeps. `run_guest WHAT`: prints "fine", or what is wrong.
  */
-#include "guest.h"
+#include "records.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -18,43 +18,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-
-static uint64_t mix(uint64_t x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return x ^ (x >> 31);
-}
-
-/* ---- records: each knows what it must hold ---- */
-
-struct record {
-	size_t words;
-	uint64_t seed;
-	uint64_t word[];
-};
-
-static struct record *make(uint64_t seed)
-{
-	/* Mostly small, some of several pages, a few large. */
-	size_t words = 2 + mix(seed) % (seed % 97 == 0 ? 60000 : seed % 11 == 0 ? 1500 : 40);
-	struct record *r = malloc(sizeof(*r) + words * sizeof(uint64_t));
-
-	if (!r)
-		return NULL;
-	r->words = words;
-	r->seed = seed;
-	for (size_t i = 0; i < words; i++)
-		r->word[i] = mix(seed + i);
-	return r;
-}
-
-static void check(const struct record *r, uint64_t seed)
-{
-	NEED(r->seed == seed);
-	for (size_t i = 0; i < r->words; i++)
-		NEED(r->word[i] == mix(seed + i));
-}
 
 /* ---- threads: until standard input ends ---- */
 
@@ -209,51 +172,7 @@ static void family(void)
 	malloc_trim(0);
 }
 
-/* ---- the limit: NULL, then all of it again ---- */
-
-static size_t fill_up(size_t piece, void **list, size_t max)
-{
-	size_t n = 0;
-
-	errno = 0;
-	while (n < max && (list[n] = malloc(piece))) {
-		memset(list[n], (int)n, piece);
-		n++;
-	}
-	NEED(n < max && errno == ENOMEM);
-	return n;
-}
-
-static void limit(size_t piece)
-{
-	size_t max = ((size_t)1 << 30) / piece, n, again, i, j;
-	void **list = mmap(NULL, max * sizeof(*list), PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	NEED(list != MAP_FAILED);
-	n = fill_up(piece, list, max);
-	printf("%zu bytes\n", n * piece);
-	for (i = 0; i < n; i++) {
-		for (j = 0; j < piece; j += 509)
-			NEED(((unsigned char *)list[i])[j] == (unsigned char)i);
-		free(list[i]);
-	}
-	again = fill_up(piece, list, max);
-	NEED(again + again / 8 >= n);
-	for (i = 0; i < again; i++)
-		free(list[i]);
-}
-
 /* ---- fork, exec, spawn ---- */
-
-#define MANY 4000
-static struct record *many[MANY];
-
-static void check_many(void)
-{
-	for (uint64_t i = 0; i < MANY; i++)
-		check(many[i], i);
-}
 
 /* The child sees what was there at fork, whatever the parent does, and has memory of its own. */
 static void child(int go)
@@ -373,63 +292,6 @@ static void closes(void)
 	say_ready();
 	await_end();
 	check_many();
-}
-
-/* ---- as many mappings as the host allows; then what malloc() still gives must be right ---- */
-
-static void mappings(void)
-{
-	size_t length = (size_t)600000 * 2 * 4096, n = 0, had = 0;
-	static struct record *more[MANY];
-	char *hoard = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	NEED(hoard != MAP_FAILED);
-	for (uint64_t i = 0; i < MANY; i++)
-		NEED(many[i] = make(i));
-	while (n < 600000 && !mprotect(hoard + n * 2 * 4096, 4096, PROT_READ))
-		n++;
-	if (n == 600000) {
-		puts("none");
-		exit(0);
-	}
-	NEED(errno == ENOMEM);
-	wait_for_word();
-	/* What it cannot have it is told; what it gets is memory. */
-	for (uint64_t i = 0; i < MANY; i++) {
-		errno = 0;
-		more[i] = make(MANY + i);
-		NEED(more[i] || errno == ENOMEM);
-		had += !!more[i];
-	}
-	check_many();
-	wait_for_word();
-	NEED(!munmap(hoard, length));
-	for (uint64_t i = 0; i < MANY; i++)
-		if (!more[i])
-			NEED(more[i] = make(MANY + i));
-	wait_for_word();
-	check_many();
-	for (uint64_t i = 0; i < MANY; i++)
-		check(more[i], MANY + i);
-	printf("%zu of %d at the limit\n", had, MANY);
-}
-
-/* As much as it gets, kept until standard input ends; then it is freed, and there is as much again. */
-static void full(size_t piece)
-{
-	size_t max = ((size_t)1 << 30) / piece, n;
-	void **list = mmap(NULL, max * sizeof(*list), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	NEED(list != MAP_FAILED);
-	n = fill_up(piece, list, max);
-	say_ready();
-	await_end();
-	for (size_t i = 0; i < n; i++) {
-		for (size_t j = 0; j < piece; j += 509)
-			NEED(((unsigned char *)list[i])[j] == (unsigned char)i);
-		free(list[i]);
-	}
-	printf("%zu bytes\n", n * piece);
 }
 
 /* ---- numbers: what is opened gets the lowest that the program has free, and nobody else has any ---- */
@@ -557,8 +419,6 @@ int main(int argc, char **argv)
 		threads();
 	else if (!strcmp(what, "family"))
 		family();
-	else if (!strcmp(what, "limit"))
-		limit(number);
 	else if (!strcmp(what, "forks"))
 		forks();
 	else if (!strcmp(what, "starts"))
@@ -567,10 +427,6 @@ int main(int argc, char **argv)
 		becomes_daemon();
 	else if (!strcmp(what, "closes"))
 		closes();
-	else if (!strcmp(what, "mappings"))
-		mappings();
-	else if (!strcmp(what, "full"))
-		full(number);
 	else if (!strcmp(what, "numbers"))
 		numbers();
 	else if (!strcmp(what, "breathes"))
