@@ -7,7 +7,7 @@
  *
  * | call                      | may run beside                             | may sleep          |
  * | mp_map, mp_unmap, mp_remap| anything; on the same range nothing else   | while a unit moves |
- * | mp_map_discard            | anything; on the same range nothing else   | while a unit moves |
+ * | mp_map_discard, _protect, _advise | the same                           | while a unit moves |
  * | mp_pin, mp_unpin          | anything                                   | while a unit moves |
  * | the others                | anything                                   | no                 |
  *
@@ -79,6 +79,16 @@ int mp_remap(void **addr, size_t old_length, size_t new_length, unsigned int fla
  * until they are touched; the range stays. Errors as mp_unmap().
  */
 int mp_map_discard(void *addr, size_t length);
+/*
+ * mprotect() and madvise() of mapped memory, whole pages: what they set stays when the pages move, at every
+ * moment. What the system calls themselves set there is lost with the first move. Of advice DONTDUMP, DODUMP,
+ * NOHUGEPAGE, HUGEPAGE, and with MP_MAP_FORK also DONTFORK and DOFORK last; DONTNEED and FREE make pages read as
+ * zero and give their memory back; the rest is done once as the host does it (docs/live-memory.md). Pinned
+ * memory, too. 0; -EINVAL (not aligned, not mapped, or the host does not take it); -EACCES (DONTNEED of what may
+ * not be written while a fork child reads it); -ENOMEM (the limit of mappings); -ENXIO.
+ */
+int mp_map_protect(void *addr, size_t length, int prot);
+int mp_map_advise(void *addr, size_t length, int advice);
 /*
  * Pins whole units under [addr, addr + length) where they are: for addresses that the kernel or a
  * device keeps (io_uring buffers, O_DIRECT in flight, vmsplice), for thread stacks, for robust

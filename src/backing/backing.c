@@ -461,7 +461,7 @@ struct backing_kinds backing_kinds(void)
 	return kinds;
 }
 
-int backing_map_again(u64 start, void *at, u64 size)
+int backing_map_again(u64 start, void *at, u64 size, int prot)
 {
 	struct extent *extent;
 	int error = -EINVAL;
@@ -469,7 +469,7 @@ int backing_map_again(u64 start, void *at, u64 size)
 	mutex_lock(&backing.lock);
 	extent = extent_at(start);
 	if (extent && extent->start <= start && extent->fd >= 0)
-		error = os_map_fd(at, size, extent->fd, extent->base + start - extent->start);
+		error = os_map_fd_as(at, size, prot, extent->fd, extent->base + start - extent->start);
 	mutex_unlock(&backing.lock);
 	/* It is mapped already: advice that the host does not take now is no reason to take that back. */
 	if (!error && os_dontfork(at, size))
@@ -479,7 +479,7 @@ int backing_map_again(u64 start, void *at, u64 size)
 	return error;
 }
 
-int backing_map_private(u64 start, void *at, u64 size)
+int backing_map_private(u64 start, void *at, u64 size, int prot)
 {
 	struct extent *extent;
 	int error = -EINVAL;
@@ -487,7 +487,7 @@ int backing_map_private(u64 start, void *at, u64 size)
 	mutex_lock(&backing.lock);
 	extent = extent_at(start);
 	if (extent && extent->start <= start && extent->fd >= 0)
-		error = os_map_private(at, size, extent->fd, extent->base + start - extent->start);
+		error = os_map_private(at, size, prot, extent->fd, extent->base + start - extent->start);
 	mutex_unlock(&backing.lock);
 	return error;
 }

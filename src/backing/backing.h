@@ -82,9 +82,9 @@ u64 backing_resident_total(void);
  */
 enum { BACKING_APART = 1 };
 int backing_use_for_maps(u64 start, u64 *granule);
-/* Maps its pages at `at` too, left out of fork; and privately: what is written there is copied first. */
-int backing_map_again(u64 start, void *at, u64 size);
-int backing_map_private(u64 start, void *at, u64 size);
+/* Maps its pages at `at` too (OS_READ...), left out of fork; and privately: what is written there is copied first. */
+int backing_map_again(u64 start, void *at, u64 size, int prot);
+int backing_map_private(u64 start, void *at, u64 size, int prot);
 /*
  * For memory that is BACKING_APART: maps at `at` memory that counts as [start, start + size), whose own pages
  * are given up; it comes from where the block's comes from, and at once if the block's does. With `fork` a fork

@@ -6,7 +6,6 @@
  */
 #include "map/map.h"
 #include "backing/backing.h"
-#include "os/os.h"
 
 static int file_place(struct page *page, char *at, size_t bytes, unsigned int flags)
 {
@@ -14,18 +13,21 @@ static int file_place(struct page *page, char *at, size_t bytes, unsigned int fl
 	return place(page_address(page), at, bytes);
 }
 
-static int file_discard(char *at, size_t bytes, entry_t entry)
-{
-	if (!(entry & MAP_PRIVATE_COPY))
-		return os_remove(at, bytes);
-	/* The page is a fork child's too. */
-	memset(at, 0, bytes);
-	return 0;
-}
-
 static int file_make_private(struct page *page, char *at, size_t bytes)
 {
-	return backing_map_private(page_to_phys(page), at, bytes);
+	struct page_bits locked;
+	bool any_locked;
+	u64 granule;
+	int error = backing_use_for_maps(page_to_phys(page), &granule);
+
+	if (error)
+		return error;
+	/* Pages of the host's pool are never swapped. */
+	any_locked = granule == PAGE_SIZE && locked_pages(at, bytes, &locked);
+	error = attributes_make_private(page_to_phys(page), at, bytes);
+	if (any_locked)
+		lock_private_again(at, bytes, &locked);
+	return error;
 }
 
 static const struct map_backend file_backend = {
@@ -35,7 +37,7 @@ static const struct map_backend file_backend = {
 	.place = file_place,
 	.move = move_in_windows,
 	.runs = true,
-	.discard = file_discard,
+	.discard = attributes_discard,
 	.make_private = file_make_private,
 };
 

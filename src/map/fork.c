@@ -128,6 +128,7 @@ static void make_all_private(void *arg)
 	(void)arg;
 	mutex_lock(&map_state.lock);
 	fork_state.forking++;
+	locks_ask_anew();
 	if (token_make())
 		pr_warn("map: no token for a fork child; it will not have the mapped ranges");
 	else

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the program has mlock()ed stays so when it moves: mapping anew drops the
- * lock. Which pages have it the host tells only by refusing MADV_DONTNEED for
- * them (of others it drops the page table's entries, not the page), and that
- * is asked only while the process has locked memory at all. locks guards
- * nothing: what it keeps is a hint of 10 ms.
+ * What the program has mlock()ed stays so when it moves, and over a fork: mapping
+ * anew drops the lock. Which pages have it the host tells only by refusing advice
+ * for them: MADV_DONTNEED (of others it drops the page table's entries, not the
+ * page), of private pages, which that would throw away, MADV_COLD. That is asked
+ * only while the process has locked memory at all. locks guards nothing: what it
+ * keeps is a hint of 10 ms.
  */
 #include "map/map.h"
 #include "os/os.h"
@@ -49,17 +50,37 @@ static bool anything_locked(void)
 	return __atomic_load_n(&locks.any, __ATOMIC_RELAXED);
 }
 
-bool locked_pages(char *at, size_t bytes, struct page_bits *locked)
+void locks_ask_anew(void)
+{
+	__atomic_store_n(&locks.asked_ns, 0, __ATOMIC_RELEASE);
+}
+
+static bool refused(char *at, size_t bytes, bool own)
+{
+	return (own ? os_advise(at, bytes, OS_COLD) : os_discard(at, bytes)) == -EINVAL;
+}
+
+static bool find_locked(char *at, size_t bytes, struct page_bits *locked, bool own)
 {
 	size_t i;
 
-	if (!anything_locked() || os_discard(at, bytes) != -EINVAL)
+	if (!anything_locked() || !refused(at, bytes, own))
 		return false;
 	memset(locked, 0, sizeof(*locked));
 	for (i = 0; i < bytes >> PAGE_SHIFT; i++)
-		if (os_discard(at + (i << PAGE_SHIFT), PAGE_SIZE) == -EINVAL)
+		if (refused(at + (i << PAGE_SHIFT), PAGE_SIZE, own))
 			locked->word[i / 64] |= 1ULL << i % 64;
 	return true;
+}
+
+bool locked_pages(char *at, size_t bytes, struct page_bits *locked)
+{
+	return find_locked(at, bytes, locked, false);
+}
+
+bool locked_private_pages(char *at, size_t bytes, struct page_bits *locked)
+{
+	return find_locked(at, bytes, locked, true);
 }
 
 static bool is_locked(const struct page_bits *locked, size_t i)
@@ -67,7 +88,9 @@ static bool is_locked(const struct page_bits *locked, size_t i)
 	return locked->word[i / 64] >> i % 64 & 1;
 }
 
-void lock_again(char *at, size_t bytes, const struct page_bits *locked, bool sparse)
+/* Calls it for each run of locked pages. */
+static void for_locked(char *at, size_t bytes, const struct page_bits *locked,
+		       int (*lock)(char *at, size_t bytes))
 {
 	size_t pages = bytes >> PAGE_SHIFT, i, end;
 	int error;
@@ -77,9 +100,40 @@ void lock_again(char *at, size_t bytes, const struct page_bits *locked, bool spa
 			end++;
 		if (!is_locked(locked, i))
 			continue;
-		error = os_lock(at + (i << PAGE_SHIFT), (end - i) << PAGE_SHIFT, sparse);
+		error = lock(at + (i << PAGE_SHIFT), (end - i) << PAGE_SHIFT);
 		if (error)
-			pr_warn("map: %p moved and is no longer locked in memory: mlock() says error %d",
+			pr_warn("map: %p is no longer locked in memory: mlock() says error %d",
 				(void *)(at + (i << PAGE_SHIFT)), -error);
 	}
+}
+
+static int lock_now(char *at, size_t bytes)
+{
+	return os_lock(at, bytes, false);
+}
+
+static int lock_later(char *at, size_t bytes)
+{
+	return os_lock(at, bytes, true);
+}
+
+/* mlock() would write to them, so that each were copied. */
+static int lock_shared(char *at, size_t bytes)
+{
+	int error = os_lock(at, bytes, true);
+
+	/* What may not be read is locked when that changes. */
+	if (!error)
+		os_populate_read(at, bytes);
+	return error;
+}
+
+void lock_again(char *at, size_t bytes, const struct page_bits *locked, bool sparse)
+{
+	for_locked(at, bytes, locked, sparse ? lock_later : lock_now);
+}
+
+void lock_private_again(char *at, size_t bytes, const struct page_bits *locked)
+{
+	for_locked(at, bytes, locked, lock_shared);
 }

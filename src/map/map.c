@@ -174,6 +174,7 @@ static void free_units(char *at, size_t length)
 		entry = table_get(pos);
 		for (i = 0; i < unit_bytes(entry); i += GRANULE)
 			table_set(pos + i, 0);
+		attributes_forget(pos, unit_bytes(entry));
 		if (entry & MAP_HUGE)
 			map_state.huge_units--;
 		else

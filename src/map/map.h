@@ -35,6 +35,7 @@
 #define MAP_FLAGS 0xffu
 #define MAP_PFN_SHIFT 8
 typedef u64 entry_t;
+typedef u8 attributes_t; /* of a page, see attributes.c; 0: as mapped */
 
 static inline unsigned long entry_pfn(entry_t entry)
 {
@@ -62,6 +63,8 @@ bool table_covers(const void *at, size_t length);
 /* Makes room for [at, at + length). 0 or -ENOMEM. Takes no lock. */
 int table_reserve(const void *at, size_t length);
 entry_t table_get(const void *at);
+/* Of the page at `at`, for which table_reserve() was called; those of a unit follow one another. */
+attributes_t *table_attributes(const void *at);
 /* Changes an entry and keeps count of mappings. map_state.lock held. */
 void table_set(const void *at, entry_t entry);
 /* The next entry that is not 0 in [at, end); NULL: none. Takes no lock. */
@@ -171,6 +174,26 @@ int place(char *direct, void *at, size_t bytes);
 /* Of a unit of 2 MiB that its caller has claimed: it becomes granules, of which all are claimed. */
 void unit_split(char *at);
 
+/* ---- attributes.c: what the program has set for single pages ---- */
+
+/* How much from `at` on, of up to `bytes`, is like the page there, and how that is. */
+size_t attributes_run(const char *at, size_t bytes, attributes_t *attributes);
+/* Other protection than for reading and writing; none for reading. */
+bool attributes_protect(attributes_t attributes);
+bool attributes_hide(attributes_t attributes);
+/* place() and make_private(), of such pages. */
+int attributes_place(char *direct, char *at, size_t bytes, attributes_t attributes);
+int attributes_make_private(u64 start, char *at, size_t bytes);
+/* Advice again, when all of the range has been mapped anew. */
+void attributes_again(char *at, size_t bytes);
+/* They have another address; they are no more. map_state.lock held. */
+void attributes_readdress(char *from, char *to, size_t bytes);
+void attributes_forget(char *at, size_t bytes);
+/* What the program itself may not read. 0 or -errno. */
+int attributes_read_hidden(void *to, const char *from, size_t bytes);
+/* The file backend's discard(). */
+int attributes_discard(char *at, size_t bytes, entry_t entry);
+
 /* ---- move.c ---- */
 
 extern const struct movable_operations map_operations;
@@ -224,8 +247,14 @@ struct page_bits {
 };
 /* Of a shared range of up to 2 MiB: the pages that are locked in memory; false: none. */
 bool locked_pages(char *at, size_t bytes, struct page_bits *locked);
+/* Of a range that is mapped private. */
+bool locked_private_pages(char *at, size_t bytes, struct page_bits *locked);
 /* Locks them; with `sparse` what is not there is locked when it comes. */
 void lock_again(char *at, size_t bytes, const struct page_bits *locked, bool sparse);
+/* They are mapped private, and shared until they are written. */
+void lock_private_again(char *at, size_t bytes, const struct page_bits *locked);
+/* What was heard a moment ago does not do. */
+void locks_ask_anew(void);
 
 /* ---- fork.c ---- */
 

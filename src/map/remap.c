@@ -43,6 +43,7 @@ static void readdress_entries(struct page *page, char *from, char *to, size_t by
 		table_set(from + i, 0);
 		table_set(to + i, part);
 	}
+	attributes_readdress(from, to, bytes);
 	WRITE_ONCE(page->index, (unsigned long)to);
 	mutex_unlock(&map_state.lock);
 }

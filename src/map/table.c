@@ -14,6 +14,8 @@
 #define GRANULE_SHIFT 16
 #define CHUNKS (1UL << (ADDRESS_BITS - CHUNK_SHIFT))
 #define CHUNK_ENTRIES (1UL << (CHUNK_SHIFT - GRANULE_SHIFT))
+/* Behind the entries: what attributes.c notes, of each page. */
+#define CHUNK_BYTES (CHUNK_ENTRIES * sizeof(entry_t) + (sizeof(attributes_t) << (CHUNK_SHIFT - PAGE_SHIFT)))
 
 static entry_t **chunks; /* CHUNKS of them, atomic; NULL before table_begin() */
 
@@ -54,7 +56,7 @@ bool table_covers(const void *at, size_t length)
 int table_reserve(const void *at, size_t length)
 {
 	uintptr_t i = (uintptr_t)at >> CHUNK_SHIFT, last = ((uintptr_t)at + length - 1) >> CHUNK_SHIFT;
-	size_t bytes = CHUNK_ENTRIES * sizeof(entry_t);
+	size_t bytes = CHUNK_BYTES;
 
 	for (; i <= last; i++) {
 		entry_t *none = NULL;
@@ -85,6 +87,13 @@ static entry_t read_entry(uintptr_t at)
 entry_t table_get(const void *at)
 {
 	return read_entry((uintptr_t)at);
+}
+
+attributes_t *table_attributes(const void *address)
+{
+	uintptr_t at = (uintptr_t)address, page = at % (1UL << CHUNK_SHIFT) >> PAGE_SHIFT;
+
+	return (attributes_t *)(chunk_of(at) + CHUNK_ENTRIES) + page;
 }
 
 /* One mapping of the host: anonymous neighbours, or neighbours whose pages are neighbours too, in one block. */

@@ -68,15 +68,28 @@ struct page *unit_take(const struct unit_request *req, const struct map_backend 
 	return NULL;
 }
 
-int place(char *direct, void *at, size_t bytes)
+static int place_run(char *direct, char *at, size_t bytes, attributes_t attributes)
 {
-	int error = os_map_again(direct, at, bytes);
+	int error = attributes_protect(attributes) ? -EINVAL : os_map_again(direct, at, bytes);
 
 	/* Not of the pool of huge pages; and near the limit of mappings it wants more of them than it takes. */
 	if (error == -EINVAL || error == -ENOMEM)
-		error = backing_map_again((u64)(direct - mp_direct_map), at, bytes);
+		error = attributes_place(direct, at, bytes, attributes);
 	if (unlikely(READ_ONCE(map_state.no_mapping) != (error == -ENOMEM)))
 		WRITE_ONCE(map_state.no_mapping, error == -ENOMEM);
+	return error;
+}
+
+int place(char *direct, void *at, size_t bytes)
+{
+	attributes_t attributes;
+	size_t i, run;
+	int error = 0;
+
+	for (i = 0; i < bytes && !error; i += run) {
+		run = attributes_run((char *)at + i, bytes - i, &attributes);
+		error = place_run(direct + i, (char *)at + i, run, attributes);
+	}
 	return error;
 }
 

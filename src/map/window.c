@@ -62,23 +62,31 @@ __attribute__((no_sanitize("thread"))) static void copy_page(char *to, const cha
 		out[i] = in[i];
 }
 
-static void copy_private(char *to, const char *from, size_t bytes)
+/* Of one kind of attributes. */
+static int copy_private(char *to, const char *from, size_t bytes)
 {
 	u64 entries[HUGE_BYTES >> PAGE_SHIFT];
 	bool known = read_pagemap(from, entries, bytes >> PAGE_SHIFT);
+	attributes_t attributes;
+	int error = 0;
 	size_t i;
 
-	for (i = 0; i < bytes >> PAGE_SHIFT; i++)
-		if (!known || pagemap_is_private(entries[i]))
+	attributes_run(from, PAGE_SIZE, &attributes);
+	for (i = 0; i < bytes >> PAGE_SHIFT && !error; i++) {
+		if (known && !pagemap_is_private(entries[i]))
+			continue;
+		if (attributes_hide(attributes))
+			error = attributes_read_hidden(to + (i << PAGE_SHIFT), from + (i << PAGE_SHIFT), PAGE_SIZE);
+		else
 			copy_page(to + (i << PAGE_SHIFT), from + (i << PAGE_SHIFT));
+	}
+	return error;
 }
 
 static int copy(const struct move *move, size_t offset, size_t bytes)
 {
-	if (move->fold) {
-		copy_private(move->to + offset, move->from + offset, bytes);
-		return 0;
-	}
+	if (move->fold)
+		return copy_private(move->to + offset, move->from + offset, bytes);
 	if (move->sparse)
 		return copy_sparse(move->to + offset, move->from + offset, bytes);
 	if (move->sums)
@@ -151,12 +159,14 @@ static int windows(struct move *move, size_t *done)
 {
 	int error = os_uffd_register(mechanism.uffd, move->at, move->bytes), policy = hurry();
 	enum step_way way = step_way(move->huge);
+	attributes_t attributes;
 	size_t step;
 
 	move->longest_ns = 0;
 	for (*done = 0; !error && *done < move->bytes; *done += error ? 0 : step) {
 		step = move->step ?: way == STEP_WHOLE ? move->bytes : step_piece();
-		step = min(step, move->bytes - *done);
+		/* A window ends where the program has set something else: it is one mapping. */
+		step = attributes_run(move->at + *done, min(step, move->bytes - *done), &attributes);
 		error = window(move, *done, step);
 	}
 	if (policy >= 0)
@@ -233,10 +243,12 @@ static bool aligned_huge(const char *at)
 /* In a huge page, also where the host gives them only if asked for each. */
 static int populate_whole(struct move *move, u64 granule)
 {
+	attributes_t attributes;
 	unsigned char last;
 
+	/* What the program has set for a part of it takes it apart, too. */
 	move->huge = move->bytes == HUGE_BYTES && granule == PAGE_SIZE && aligned_huge(move->to) &&
-		     aligned_huge(move->at);
+		     aligned_huge(move->at) && attributes_run(move->at, HUGE_BYTES, &attributes) == HUGE_BYTES;
 	if (move->huge && !os_populate(move->to, PAGE_SIZE) &&
 	    !os_residency(move->to + HUGE_BYTES - PAGE_SIZE, PAGE_SIZE, &last) && !(last & 1))
 		move->huge = !os_collapse(move->to, HUGE_BYTES);
@@ -285,8 +297,7 @@ int move_in_windows(struct page *dst, struct page *src, entry_t entry, size_t by
 		roll_back(&move, done);
 	if (any_locked)
 		lock_again(move.at, bytes, &locked, move.sparse);
-	/* A core shows the program's addresses, not the direct map. */
-	os_dodump(move.at, move.bytes);
+	attributes_again(move.at, move.bytes);
 	return error;
 }
 
@@ -303,7 +314,7 @@ int move_back(struct page *dst, struct page *src, u32 *sums)
 		return error;
 	any_locked = locked_pages(move.at, move.bytes, &locked);
 	finish(move);
-	os_dodump(move.at, move.bytes);
+	attributes_again(move.at, move.bytes);
 	if (any_locked)
 		lock_again(move.at, move.bytes, &locked, false);
 	return 0;
@@ -317,13 +328,18 @@ int fold_claimed(char *at)
 	struct page *page = entry_unit(entry);
 	struct move move = { .at = at, .from = at, .to = page_address(page),
 			     .bytes = unit_bytes(entry), .fold = true };
+	struct page_bits locked;
+	bool any_locked;
 	u64 granule = 0;
 	int error = mechanism_ready() ?: backing_use_for_maps(page_to_phys(page), &granule);
 
 	move.step = granule > GRANULE ? granule : 0;
 	if (!error) {
+		any_locked = granule == PAGE_SIZE && locked_private_pages(at, move.bytes, &locked);
 		finish(move);
-		os_dodump(at, move.bytes);
+		attributes_again(at, move.bytes);
+		if (any_locked)
+			lock_again(at, move.bytes, &locked, false);
 	}
 	mutex_lock(&map_state.lock);
 	if (!error) {

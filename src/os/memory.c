@@ -56,10 +56,15 @@ int os_map_fd(void *at, size_t len, int fd, uint64_t offset)
 		   offset, NULL);
 }
 
-int os_map_private(void *at, size_t len, int fd, uint64_t offset)
+int os_map_fd_as(void *at, size_t len, int prot, int fd, uint64_t offset)
+{
+	return map(at, len, prot, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, offset, NULL);
+}
+
+int os_map_private(void *at, size_t len, int prot, int fd, uint64_t offset)
 {
 	/* Not by mmap(): a race detector takes that for a write to memory that threads use meanwhile. */
-	int flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, prot = PROT_READ | PROT_WRITE;
+	int flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;
 	long p = table_away() ? table_call(SYS_mmap, (long)at, (long)len, prot, flags, fd, (long)offset) :
 				syscall(SYS_mmap, at, len, prot, flags, fd, offset);
 
@@ -83,54 +88,66 @@ int os_unmap(void *at, size_t len)
 	return munmap(at, len) ? -errno : 0;
 }
 
-static int advise(void *at, size_t len, int advice)
+_Static_assert(OS_READ == PROT_READ && OS_WRITE == PROT_WRITE && OS_EXEC == PROT_EXEC, "numbers of protection");
+_Static_assert(OS_DONTNEED == MADV_DONTNEED && OS_FREE == MADV_FREE && OS_REMOVE == MADV_REMOVE &&
+	       OS_DONTFORK == MADV_DONTFORK && OS_DOFORK == MADV_DOFORK && OS_HUGEPAGE == MADV_HUGEPAGE &&
+	       OS_NOHUGEPAGE == MADV_NOHUGEPAGE && OS_DONTDUMP == MADV_DONTDUMP && OS_DODUMP == MADV_DODUMP,
+	       "numbers of advice");
+
+int os_protect(void *at, size_t len, int prot)
 {
-	return madvise(at, len, advice) ? -errno : 0;
+	/* Neither this nor the next by name: a program's own calls may be led to the library. */
+	return syscall(SYS_mprotect, at, len, prot) ? -errno : 0;
+}
+
+int os_advise(void *at, size_t len, int advice)
+{
+	return syscall(SYS_madvise, at, len, advice) ? -errno : 0;
 }
 
 int os_discard(void *at, size_t len)
 {
-	return advise(at, len, MADV_DONTNEED);
+	return os_advise(at, len, MADV_DONTNEED);
 }
 
 int os_dontfork(void *at, size_t len)
 {
-	return advise(at, len, MADV_DONTFORK);
+	return os_advise(at, len, MADV_DONTFORK);
 }
 
 int os_dontdump(void *at, size_t len)
 {
-	return advise(at, len, MADV_DONTDUMP);
+	return os_advise(at, len, MADV_DONTDUMP);
 }
 
 int os_dodump(void *at, size_t len)
 {
-	return advise(at, len, MADV_DODUMP);
+	return os_advise(at, len, MADV_DODUMP);
 }
 
 int os_hugepages(void *at, size_t len)
 {
-	return advise(at, len, MADV_HUGEPAGE);
+	return os_advise(at, len, MADV_HUGEPAGE);
 }
 
 int os_collapse(void *at, size_t len)
 {
-	return advise(at, len, MADV_COLLAPSE);
+	return os_advise(at, len, MADV_COLLAPSE);
 }
 
 int os_remove(void *at, size_t len)
 {
-	return advise(at, len, MADV_REMOVE);
+	return os_advise(at, len, MADV_REMOVE);
 }
 
 int os_populate(void *at, size_t len)
 {
-	return advise(at, len, MADV_POPULATE_WRITE);
+	return os_advise(at, len, MADV_POPULATE_WRITE);
 }
 
 int os_populate_read(void *at, size_t len)
 {
-	return advise(at, len, MADV_POPULATE_READ);
+	return os_advise(at, len, MADV_POPULATE_READ);
 }
 
 int os_lock(void *at, size_t len, bool later)

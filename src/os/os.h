@@ -21,10 +21,19 @@ int os_reserve_at(void *at, size_t len);	/* there; -EEXIST: something is mapped 
 int os_reserve_zeroed(size_t len, void **addr);
 /* MAP_FIXED forms: shared from a file; private anonymous; back to no access. */
 int os_map_fd(void *at, size_t len, int fd, uint64_t offset);
-int os_map_private(void *at, size_t len, int fd, uint64_t offset); /* copied when written */
+int os_map_fd_as(void *at, size_t len, int prot, int fd, uint64_t offset); /* OS_READ... */
+int os_map_private(void *at, size_t len, int prot, int fd, uint64_t offset); /* copied when written */
 int os_map_anonymous(void *at, size_t len);
 int os_map_nothing(void *at, size_t len);
 int os_unmap(void *at, size_t len);
+/* The numbers of <sys/mman.h>, which the layers above do not include. */
+enum { OS_READ = 1, OS_WRITE = 2, OS_EXEC = 4 };
+enum {
+	OS_DONTNEED = 4, OS_FREE = 8, OS_REMOVE = 9, OS_DONTFORK = 10, OS_DOFORK = 11, OS_HUGEPAGE = 14,
+	OS_NOHUGEPAGE = 15, OS_DONTDUMP = 16, OS_DODUMP = 17, OS_COLD = 20, OS_DONTNEED_LOCKED = 24,
+};
+int os_protect(void *at, size_t len, int prot);
+int os_advise(void *at, size_t len, int advice);
 /* Drops the pages of a private range, they read as zero afterwards; of a shared one only the mapping's way to
  * them. -EINVAL: locked in memory. */
 int os_discard(void *at, size_t len);

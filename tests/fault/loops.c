@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -378,6 +379,7 @@ static void undo_device_unmap(void) { must_work(op_device_map()); }
 /* ---- memory that the program has mapped, at a place of its own ---- */
 
 #define MAPPED ((2UL << 20) + 3 * MP_MAP_GRANULE)
+#define GUARDED (1UL << 20)
 static char *mapped_room, *mapped;
 
 static int with_anonymous(void)
@@ -453,14 +455,26 @@ static void mapped_place(void)
 		must_work(op_online_next());
 	mapped = mapped_room;
 	memset(mapped, 'm', MAPPED);
+	/* A move has several windows then. */
+	must_work(mp_map_protect(mapped + GUARDED, 4096, PROT_READ));
+	must_work(mp_map_advise(mapped + GUARDED, 8192, MADV_DONTDUMP));
+}
+static bool may_write(char *at)
+{
+	int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	bool may = syscall(SYS_read, zero, at, 1) == 1;
+
+	close(zero);
+	return may;
 }
 /* What the program sees is the page that the machine says it is. */
 static void mapped_check_page(char *at)
 {
-	char *page = (char *)__va(PFN_PHYS(entry_pfn(table_get(at))));
+	char *page = (char *)__va(PFN_PHYS(entry_pfn(table_get(at)))) + 4096;
 
 	if (table_get(at) & MAP_APART)
 		return;
+	at += 4096; /* not the one that is protected */
 	*at = 'n';
 	if (*(volatile char *)page != 'n')
 		FAIL("mapped at %p is not its page", at);
@@ -477,6 +491,8 @@ static void mapped_check(void)
 	for (i = 0; i < MAPPED; i++)
 		if (mapped[i] != 'm')
 			FAIL("mapped byte %zu is %d", i, mapped[i]);
+	if (may_write(mapped + GUARDED))
+		FAIL("a protected page is not: %p", mapped + GUARDED);
 }
 
 struct operation {

@@ -13,6 +13,7 @@
  *   direct.c      reads and writes that bypass the page cache
  *   async.c       what goes on after the call: AIO, pages given to pipes
  *   rings.c       what is registered with an io_uring
+ *   attributes.c  mprotect() and madvise()
  *   descriptors.c close() and its relatives, which must spare the machine's
  *   config.c      what `memplug run` was told
  *

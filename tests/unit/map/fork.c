@@ -117,6 +117,41 @@ TEST(fork_child_writes, "what a child writes is the child's alone")
 	finish_range(1);
 }
 
+static bool is_locked(void)
+{
+	return !has_flag(range, " lo") && has_flag(range + MIB, " lo") && has_flag(range + MIB + 4096, " lo") &&
+	       !has_flag(range + MIB + 8192, " lo") && has_flag(range + 4 * MIB, " lo") &&
+	       has_flag(range + 7 * MIB - 4096, " lo") && !has_flag(range + 7 * MIB, " lo");
+}
+
+TEST(fork_mlock, "what the parent has locked in memory is locked while a child is there, and when it is gone and all has moved")
+{
+	struct child child;
+
+	start_with_range();
+	/* Not by mlock(): sanitizers make that do nothing. */
+	if (syscall(SYS_mlock, range + MIB, 8192) || syscall(SYS_mlock, range + 4 * MIB, 3 * MIB))
+		SKIP("RLIMIT_MEMLOCK");
+	child_start(&child, snapshot_wrong);
+	CHECK(is_locked());
+	write_pattern(range, 2 * MIB, 9);
+	CHECK_EQ(child_run(&child), 0);
+	CHECK(is_locked());
+	/* Not for good. */
+	CHECK_EQ(syscall(SYS_munlock, range + 5 * MIB, MIB), 0);
+	child_end(&child);
+	AWAIT(map_stats().snapshots == 0);
+	CHECK(has_flag(range + 5 * MIB - 4096, " lo") && !has_flag(range + 5 * MIB, " lo") && has_flag(range + 6 * MIB, " lo"));
+	CHECK_EQ(syscall(SYS_mlock, range + 5 * MIB, MIB), 0);
+	for (int i = 0; i < 2; i++) {
+		move_about(1);
+		CHECK(is_locked());
+	}
+	CHECK_EQ(wrong(range, 2 * MIB, 9), 0);
+	CHECK_EQ(mp_unmap(range, length), 0);
+	finish();
+}
+
 TEST(fork_blocks_leave, "blocks without a snapshot leave at once, the others when the child is gone; the reason says so")
 {
 	struct state_write offline = { HOT_BLOCK, "offline" };

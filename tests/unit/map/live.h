@@ -78,6 +78,43 @@ static inline size_t wrong(const char *at, size_t length, uint64_t seed)
 	return bad;
 }
 
+/* The blocks of node 1 leave and return, one after the other: what lies there moves each time. */
+static inline void move_about(int rounds)
+{
+	static int next;
+
+	for (int i = 0; i < rounds; i++, next++) {
+		CHECK_EQ(set_state(HOT_BLOCK + next % 2, "offline"), 0);
+		CHECK_EQ(set_state(HOT_BLOCK + next % 2, "online_movable"), 0);
+	}
+}
+
+/* VmFlags of the mapping that holds `at`, from /proc/self/smaps. */
+static inline void vm_flags(const char *at, char *flags, size_t size)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	unsigned long start, end;
+	bool inside = false;
+	char line[1024];
+
+	flags[0] = '\0';
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			inside = (unsigned long)at >= start && (unsigned long)at < end;
+		else if (inside && !strncmp(line, "VmFlags:", 8))
+			snprintf(flags, size, "%.*s", (int)size - 1, line + 8);
+	}
+	fclose(f);
+}
+
+static inline bool has_flag(const char *at, const char *flag)
+{
+	char flags[256];
+
+	vm_flags(at, flags, sizeof(flags));
+	return strstr(flags, flag) != NULL;
+}
+
 static inline void finish(void)
 {
 	CHECK_EQ(map_stats().bytes, 0);

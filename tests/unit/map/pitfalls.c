@@ -20,15 +20,6 @@ static bool running(void)
 	return !__atomic_load_n(&stop, __ATOMIC_RELAXED);
 }
 
-/* Both blocks of node 1 leave and return, one after the other. */
-static void move_about(int rounds)
-{
-	for (int i = 0; i < rounds; i++) {
-		CHECK_EQ(set_state(HOT_BLOCK + i % 2, "offline"), 0);
-		CHECK_EQ(set_state(HOT_BLOCK + i % 2, "online_movable"), 0);
-	}
-}
-
 /* One writer that counts in `words` places, each in a granule of its own. */
 struct writer {
 	pthread_t thread;
@@ -520,24 +511,6 @@ TEST(pitfall_12, "MIGRATION pitfall 12: at the host's limit of mappings a move i
 	finish();
 }
 
-/* VmFlags of the mapping that holds `at`, from /proc/self/smaps. */
-static void vm_flags(const char *at, char *flags, size_t size)
-{
-	FILE *f = fopen("/proc/self/smaps", "r");
-	unsigned long start, end;
-	bool inside = false;
-	char line[1024];
-
-	flags[0] = '\0';
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			inside = (unsigned long)at >= start && (unsigned long)at < end;
-		else if (inside && !strncmp(line, "VmFlags:", 8))
-			snprintf(flags, size, "%.*s", (int)size - 1, line + 8);
-	}
-	fclose(f);
-}
-
 TEST(pitfall_13, "MIGRATION pitfalls 13, 16: what moved is still left out of fork, in huge pages where the host has them, and in a core once")
 {
 	char flags[256];
@@ -560,14 +533,6 @@ TEST(pitfall_13, "MIGRATION pitfalls 13, 16: what moved is still left out of for
 	CHECK_LE(map_stats().mappings, 3);
 	CHECK_EQ(mp_unmap(at, 4 * MIB), 0);
 	finish();
-}
-
-static bool has_flag(const char *at, const char *flag)
-{
-	char flags[256];
-
-	vm_flags(at, flags, sizeof(flags));
-	return strstr(flags, flag) != NULL;
 }
 
 TEST(pitfall_13_mlock, "MIGRATION pitfall 13: what the program has locked in memory, page by page, is locked after it has moved")
