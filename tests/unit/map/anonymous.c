@@ -159,8 +159,7 @@ TEST(anonymous_descriptors, "closing every descriptor takes nothing away")
 	for (int i = 0; i < 4; i++) {
 		for (int fd = 3; fd < 4096; fd++)
 			close(fd);
-		CHECK_EQ(set_state(HOT_BLOCK + i % 2, "offline"), 0);
-		CHECK_EQ(set_state(HOT_BLOCK + i % 2, "online_movable"), 0);
+		move_about(1);
 	}
 	CHECK_EQ(wrong(at, 4 * MIB, 1), 0);
 	CHECK_EQ(mp_unmap(at, 4 * MIB), 0);

@@ -85,6 +85,7 @@ static inline void move_about(int rounds)
 
 	for (int i = 0; i < rounds; i++, next++) {
 		CHECK_EQ(set_state(HOT_BLOCK + next % 2, "offline"), 0);
+		CHECK_EQ(mp_block_resident(HOT_BLOCK + next % 2), 0);
 		CHECK_EQ(set_state(HOT_BLOCK + next % 2, "online_movable"), 0);
 	}
 }
