@@ -226,12 +226,22 @@ int os_thread(pthread_t *thread, void *(*run)(void *arg), void *arg)
 	return start.error;
 }
 
+static int copy_here(int fd, int lowest)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
+
+	if (copy < 0)
+		return -errno;
+	table_own(copy, true);
+	return copy;
+}
+
 int os_take(int fd)
 {
 	long copy;
 
 	if (!os_table_apart())
-		return os_dup_from(fd, 3);
+		return copy_here(fd, 3);
 	copy = table_inside ? syscall(SYS_pidfd_getfd, PROGRAM, fd, 0) :
 			      table_call(SYS_pidfd_getfd, PROGRAM, fd, 0, 0, 0, 0);
 	return copy < 0 ? -errno : (int)copy;
@@ -239,15 +249,7 @@ int os_take(int fd)
 
 int os_keep(int fd, int lowest)
 {
-	int copy;
-
-	if (os_table_apart() && table_inside)
-		return -EBADF;
-	copy = fcntl(fd, F_DUPFD_CLOEXEC, lowest < 3 ? 3 : lowest);
-	if (copy < 0)
-		return -errno;
-	table_own(copy, true);
-	return copy;
+	return os_table_apart() && table_inside ? -EBADF : copy_here(fd, lowest < 3 ? 3 : lowest);
 }
 
 void os_tell(const char *text, size_t size)
