@@ -2,7 +2,7 @@
 /*
  * The direct map, and how much of the host's memory is behind it: what may be
  * touched, what is made resident, what goes back. The extents are extent.c's.
- * backing.lock guards all.
+ * backing_lock guards all.
  */
 #include "backing/backing.h"
 #include "backing/extent.h"
@@ -20,20 +20,21 @@
 char *mp_direct_map;
 u64 (*backing_apart_hook)(u64 start, u64 size);
 
+struct mutex backing_lock = __MUTEX_INITIALIZER(backing);
+
 static struct {
-	struct mutex lock;
 	bool populate, overcommit;
 	u64 block_size, max_phys;
 	void *reserved;
 	size_t reserved_len;
 	u64 committed; /* bytes that went online and may be touched */
-} backing = { .lock = __MUTEX_INITIALIZER(backing) };
+} backing;
 
 /* ---- life ---- */
 
 static void reset_lock_in_child(void)
 {
-	mp_mutex_init(&backing.lock, "backing");
+	mp_mutex_init(&backing_lock, "backing");
 }
 
 static void register_reset(void)
@@ -93,13 +94,13 @@ void backing_exit(void)
 
 	if (!mp_direct_map)
 		return;
-	mutex_lock(&backing.lock);
+	mutex_lock(&backing_lock);
 	error = os_unmap(backing.reserved, backing.reserved_len);
 	if (error)
 		pr_err("backing: the direct map stays mapped: error %d", -error);
 	drop_all();
 	mp_direct_map = NULL;
-	mutex_unlock(&backing.lock);
+	mutex_unlock(&backing_lock);
 }
 
 void backing_forget(void)
@@ -119,17 +120,17 @@ int backing_add_node(u64 start, u64 size, int nid)
 		return -EINVAL;
 	if (backing_device_meets(start, size))
 		return -EEXIST;
-	mutex_lock(&backing.lock);
+	mutex_lock(&backing_lock);
 	error = extents_add(start, start + size, nid);
-	mutex_unlock(&backing.lock);
+	mutex_unlock(&backing_lock);
 	return error;
 }
 
 void backing_remove(u64 start, u64 size)
 {
-	mutex_lock(&backing.lock);
+	mutex_lock(&backing_lock);
 	extents_remove(start, start + size);
-	mutex_unlock(&backing.lock);
+	mutex_unlock(&backing_lock);
 }
 
 void backing_restore(u64 start, u64 size)
@@ -138,14 +139,14 @@ void backing_restore(u64 start, u64 size)
 	struct extent *extent;
 	int error;
 
-	mutex_lock(&backing.lock);
+	mutex_lock(&backing_lock);
 	error = os_map_nothing(direct_address(start), size);
 	for (extent = extent_at(start); extent && extent->start < end; extent = extent->next) {
 		u64 from = max(start, extent->start), to = min(end, extent->end);
 
 		error = part_restore(extent, from, to) ?: error;
 	}
-	mutex_unlock(&backing.lock);
+	mutex_unlock(&backing_lock);
 	if (error)
 		pr_warn("backing: device memory at 0x%llx stays mapped: error %d",
 			(unsigned long long)start, -error);
@@ -185,9 +186,9 @@ u64 backing_resident_total(void)
 {
 	u64 total;
 
-	mutex_lock(&backing.lock);
+	mutex_lock(&backing_lock);
 	total = resident_of(true);
-	mutex_unlock(&backing.lock);
+	mutex_unlock(&backing_lock);
 	return total;
 }
 
@@ -211,9 +212,9 @@ s64 backing_resident(u64 start, u64 size)
 {
 	s64 bytes;
 
-	mutex_lock(&backing.lock);
+	mutex_lock(&backing_lock);
 	bytes = resident(start, start + size);
-	mutex_unlock(&backing.lock);
+	mutex_unlock(&backing_lock);
 	return bytes;
 }
 
@@ -222,14 +223,14 @@ int backing_fd(u64 start, u64 *offset)
 	struct extent *extent;
 	int fd = -ENOENT;
 
-	mutex_lock(&backing.lock);
+	mutex_lock(&backing_lock);
 	extent = extent_at(start);
 	if (extent && extent->start <= start) {
 		*offset = extent->base + (start - extent->start);
 		fd = extent->fd < 0 ? -EOPNOTSUPP : os_dup(extent->fd);
 		extent->given |= fd >= 0;
 	}
-	mutex_unlock(&backing.lock);
+	mutex_unlock(&backing_lock);
 	return fd;
 }
 
@@ -298,9 +299,9 @@ int backing_make_sure(u64 start, u64 size)
 {
 	int error;
 
-	mutex_lock(&backing.lock);
+	mutex_lock(&backing_lock);
 	error = populate(start, start + size, false);
-	mutex_unlock(&backing.lock);
+	mutex_unlock(&backing_lock);
 	return error;
 }
 
@@ -316,14 +317,14 @@ int backing_commit(u64 start, u64 size)
 {
 	int error = 0;
 
-	mutex_lock(&backing.lock);
+	mutex_lock(&backing_lock);
 	if (!backing.overcommit && counted(start, size))
 		error = check_host(start, size);
 	if (!error)
 		error = populate(start, start + size, backing.populate);
 	if (!error)
 		backing.committed += counted(start, size);
-	mutex_unlock(&backing.lock);
+	mutex_unlock(&backing_lock);
 	return error;
 }
 
@@ -343,11 +344,11 @@ void backing_uncommit(u64 start, u64 size)
 {
 	int error = 0;
 
-	mutex_lock(&backing.lock);
+	mutex_lock(&backing_lock);
 	backing.committed -= min(counted(start, size), backing.committed);
 	if (eager_at(start))
 		error = discard(start, start + size);
-	mutex_unlock(&backing.lock);
+	mutex_unlock(&backing_lock);
 	if (error)
 		pr_warn("backing: memory at 0x%llx stays with the process: error %d",
 			(unsigned long long)start, -error);
@@ -357,9 +358,9 @@ bool backing_sealable(u64 start, u64 size)
 {
 	bool sealable;
 
-	mutex_lock(&backing.lock);
+	mutex_lock(&backing_lock);
 	sealable = extent_sealable(extent_at(start), start, size);
-	mutex_unlock(&backing.lock);
+	mutex_unlock(&backing_lock);
 	return sealable;
 }
 
@@ -368,12 +369,12 @@ int backing_seal_and_drop(u64 start, u64 size)
 	struct extent *extent;
 	int error = 0;
 
-	mutex_lock(&backing.lock);
+	mutex_lock(&backing_lock);
 	extent = extent_at(start);
 	/* Its descriptor may have been asked for meanwhile. */
 	if (extent_sealable(extent, start, size))
 		error = extent_seal_and_drop(extent);
-	mutex_unlock(&backing.lock);
+	mutex_unlock(&backing_lock);
 	return error;
 }
 
@@ -395,13 +396,13 @@ s64 backing_give_back(u64 start, u64 size)
 	s64 bytes;
 	int error;
 
-	mutex_lock(&backing.lock);
+	mutex_lock(&backing_lock);
 	bytes = resident(start, start + size);
 	if (bytes >= 0)
 		bytes += take_dropped(start);
 	error = discard(start, start + size);
 	backing.committed -= min(counted(start, size), backing.committed);
-	mutex_unlock(&backing.lock);
+	mutex_unlock(&backing_lock);
 	if (error) {
 		pr_warn("backing: memory at 0x%llx stays with the process: error %d",
 			(unsigned long long)start, -error);
@@ -410,102 +411,17 @@ s64 backing_give_back(u64 start, u64 size)
 	return max_t(s64, bytes, 0);
 }
 
-/* ---- memory that programs have mapped ---- */
-
-int backing_use_for_maps(u64 start, u64 *granule)
-{
-	struct extent *extent;
-	int error = -EOPNOTSUPP;
-
-	mutex_lock(&backing.lock);
-	extent = extent_at(start);
-	if (extent && extent->start <= start && kind_of(extent)->movable) {
-		extent_use_for_maps(extent);
-		*granule = kind_of(extent)->granule;
-		error = 0;
-	}
-	if (extent && extent->start <= start && kind_of(extent)->apart) {
-		*granule = kind_of(extent)->granule;
-		error = BACKING_APART;
-	}
-	mutex_unlock(&backing.lock);
-	return error;
-}
-
 int backing_place_of(u64 start, struct backing_place *place)
 {
 	struct extent *extent;
 	int error = -EINVAL;
 
-	mutex_lock(&backing.lock);
+	mutex_lock(&backing_lock);
 	extent = extent_at(start);
 	if (extent && extent->start <= start && kind_of(extent)->apart) {
 		*place = (struct backing_place){ extent->rule->want.host_node, backing.populate };
 		error = 0;
 	}
-	mutex_unlock(&backing.lock);
+	mutex_unlock(&backing_lock);
 	return error;
-}
-
-struct backing_kinds backing_kinds(void)
-{
-	struct backing_kinds kinds = { 0 };
-	struct extent *extent;
-
-	mutex_lock(&backing.lock);
-	for (extent = extent_at(0); extent && !(kinds.files && kinds.apart); extent = extent->next) {
-		kinds.files |= kind_of(extent)->movable;
-		kinds.apart |= kind_of(extent)->apart;
-	}
-	mutex_unlock(&backing.lock);
-	return kinds;
-}
-
-int backing_map_again(u64 start, void *at, u64 size, int prot)
-{
-	struct extent *extent;
-	int error = -EINVAL;
-
-	mutex_lock(&backing.lock);
-	extent = extent_at(start);
-	if (extent && extent->start <= start && extent->fd >= 0)
-		error = os_map_fd_as(at, size, prot, extent->fd, extent->base + start - extent->start);
-	mutex_unlock(&backing.lock);
-	/* It is mapped already: advice that the host does not take now is no reason to take that back. */
-	if (!error && os_dontfork(at, size))
-		pr_warn("backing: %p is not left out of fork", at);
-	if (!error)
-		os_hugepages(at, size);
-	return error;
-}
-
-int backing_map_private(u64 start, void *at, u64 size, int prot)
-{
-	struct extent *extent;
-	int error = -EINVAL;
-
-	mutex_lock(&backing.lock);
-	extent = extent_at(start);
-	if (extent && extent->start <= start && extent->fd >= 0)
-		error = os_map_private(at, size, prot, extent->fd, extent->base + start - extent->start);
-	mutex_unlock(&backing.lock);
-	return error;
-}
-
-int backing_hole(u64 start, u64 size)
-{
-	struct extent *extent;
-	s64 data = -EINVAL;
-	u64 offset = 0;
-
-	mutex_lock(&backing.lock);
-	extent = extent_at(start);
-	if (extent && extent->start <= start && extent->fd >= 0) {
-		offset = extent->base + start - extent->start;
-		data = os_next_data(extent->fd, offset);
-	}
-	mutex_unlock(&backing.lock);
-	if (data == -ENXIO)
-		return 1;
-	return data < 0 ? (int)data : data >= (s64)(offset + size);
 }

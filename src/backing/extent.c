@@ -3,7 +3,7 @@
  * The list of extents. An extent is a window of the direct map with a file of
  * its own; parts of the window may be empty. While there are few, a window is
  * one block, so that giving a block up closes its file; later ones grow, so
- * that descriptors stay few however many blocks come. backing.lock guards it.
+ * that descriptors stay few however many blocks come. backing_lock guards it.
  */
 #include "backing/extent.h"
 #include "report/report.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The extents that back ordinary memory: a list by address, which is whole at
- * every moment, since a fork child walks it without the lock. backing.lock
+ * every moment, since a fork child walks it without the lock. backing_lock
  * guards all, except where said.
  */
 #ifndef MEMPLUG_BACKING_EXTENT_H
@@ -11,6 +11,9 @@
 #include "backing/rule.h"
 
 #include <linux/mm.h>
+#include <linux/mutex.h>
+
+extern struct mutex backing_lock;
 
 static inline void *direct_address(u64 start)
 {
@@ -46,7 +49,7 @@ int extent_seal_and_drop(struct extent *extent);
 /* From now on its live parts are advised as backing_use_for_maps() says. */
 void extent_use_for_maps(struct extent *extent);
 
-/* Where memory comes from that is BACKING_APART. 0 or -EINVAL: it is not. Takes backing.lock. */
+/* Where memory comes from that is BACKING_APART. 0 or -EINVAL: it is not. Takes backing_lock. */
 struct backing_place {
 	int host_node;	/* or -1 */
 	bool populate;	/* at once */
@@ -54,7 +57,7 @@ struct backing_place {
 int backing_place_of(u64 start, struct backing_place *place);
 
 /* What was mapped at [start, start + size) beside device memory is again: holes of boot RAM, or
- * nothing. What the host refuses is logged. mem_hotplug_lock (write); takes backing.lock. */
+ * nothing. What the host refuses is logged. mem_hotplug_lock (write); takes backing_lock. */
 void backing_restore(u64 start, u64 size);
 /* Forgets all windows and files of device memory. */
 void backing_device_exit(void);

@@ -2,7 +2,7 @@
 /*
  * What the host says about its memory: /proc/meminfo, and the limits of this
  * process's control group and all above it. The answer is kept for 100 ms;
- * backing.lock guards it.
+ * backing_lock guards it.
  */
 #include "backing/host.h"
 #include "os/os.h"

@@ -24,7 +24,7 @@ struct extent {
 	u64 live[];	/* a bit for each block: it is mapped; as many words: it was populated */
 };
 
-/* All return 0 or -errno; `start` is in the direct map, `at` its address. backing.lock held. */
+/* All return 0 or -errno; `start` is in the direct map, `at` its address. backing_lock held. */
 struct backing_kind {
 	const char *name;
 	int (*open)(struct extent *extent);

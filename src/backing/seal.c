@@ -3,7 +3,7 @@
  * Giving a block's memory back only if nobody in the kernel holds a page of it:
  * a memory file that is mapped nowhere can be sealed against writing unless
  * such a page is there. A sealed file is of no further use: a fresh one takes
- * its place. Under backing.lock, which backing.c takes.
+ * its place. Under backing_lock, which backing.c takes.
  */
 #include "backing/extent.h"
 #include "backing/file.h"

@@ -281,7 +281,7 @@ void page_thread_exit(struct sync_thread *thread);
 void lists_exit(void);
 void lists_forget(void);
 
-/* ---- alloc.c, pageref.c ---- */
+/* ---- alloc.c, free.c, pageref.c ---- */
 
 struct page *alloc_pages_mask(int nid, gfp_t gfp, unsigned int order, const nodemask_t *allowed,
 			      const void *site);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * References and the page lock. The thread that drops the last reference of a
- * page does so without an atomic instruction (alloc.c) until somebody takes
+ * page does so without an atomic instruction (free.c) until somebody takes
  * references without holding one; from then on all drops are atomic. In
  * isolated pageblocks they always are, so migration needs no such switch.
  */
