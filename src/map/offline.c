@@ -145,6 +145,7 @@ int map_refuses_offline(unsigned long pfn, unsigned long nr_pages)
 	if (!map_state.units && !map_state.huge_units)
 		return 0;
 	futex_begin();
+	locks_ask_anew();
 	take_census(pfn, pfn + nr_pages, &census);
 	if (census.pinned)
 		return refuse_for_pins(block, &census);
