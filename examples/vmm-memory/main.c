@@ -3,12 +3,14 @@
  * A VMM's memory, shared with a device in another process. Each block that goes online is a file whose
  * descriptor the device gets over a socket, before the guest may use it; a block that is to leave leaves
  * only when the device has answered that it no longer maps it. Meanwhile the guest reads from its disk all
- * the time. device.c is the other process; channel.lock makes a request and its answer one step.
+ * the time. `lock` makes a request and its answer one step, as vhost-user has them.
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,207 +21,216 @@
 #include <linux/mm.h>
 #include <memplug/memplug.h>
 
-#include "channel.h"
+#define BLOCK (16UL << 20)
+#define BOOT_BLOCKS 4
+#define FIRST_HOT 256UL
+#define END_HOT (FIRST_HOT + 3)
 
-#define MIB (1UL << 20)
-#define HOT (4096 * MIB)
-#define HOT_BLOCK 256UL /* of 16 MiB, at HOT */
+struct request {
+	enum { ADD, REMOVE, BEGIN, END } what; /* BEGIN, END: a transfer, which fills a page with `value` */
+	int value;
+	uint64_t address, offset; /* ADD: the block there is the descriptor's file from `offset` on */
+};
 
-static struct {
-	pthread_mutex_t lock;
-	int fd;
-} channel = { .lock = PTHREAD_MUTEX_INITIALIZER };
-static unsigned long reads, wrong, added, removed, refused;
-static int stop;
+/* ---- the device: knows nothing of memplug, a block is a file and an offset ---- */
 
-/* Lock held. The device's answer; when its process is gone the kernel has unmapped all: -EPIPE. */
-static int ask(enum request request, uint64_t address, uint64_t size, uint64_t offset, uint64_t value, int fd)
+static struct region {
+	char *at; /* NULL: not mapped */
+	int transfers; /* begun and not ended */
+} regions[END_HOT];
+
+static int serve(const struct request *request, int fd)
 {
-	struct message message = { request, 0, address, size, offset, value };
-	int ret = channel_send(channel.fd, &message, fd), none;
+	struct region *r = &regions[request->address / BLOCK];
+	void *at;
 
-	if (!ret)
-		ret = channel_receive(channel.fd, &message, &none);
-	return ret <= 0 ? -EPIPE : message.answer;
+	switch (request->what) {
+	case ADD: /* unless it was told before */
+		at = r->at ?: mmap(NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)request->offset);
+		if (at == MAP_FAILED)
+			return -errno;
+		r->at = at;
+		return 0;
+	case REMOVE:
+		if (r->transfers)
+			return -EBUSY;
+		if (r->at)
+			munmap(r->at, BLOCK);
+		r->at = NULL;
+		return 0;
+	default:
+		if (!r->at)
+			return -EFAULT; /* a guest's address without memory: touch nothing else */
+		if (request->what == END)
+			memset(r->at + request->address % BLOCK, request->value, PAGE_SIZE);
+		r->transfers += request->what == BEGIN ? 1 : -1;
+		return 0;
+	}
 }
 
-/* ---- blocks come and go ---- */
+/* Until the front end ends. The number of blocks that it still maps. */
+static int device_process(int channel)
+{
+	struct request request;
+	struct iovec part = { &request, sizeof(request) };
+	char space[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
+	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = space };
+	int answer, fd, left = 0;
+
+	while (packet.msg_controllen = sizeof(space), recvmsg(channel, &packet, 0) == sizeof(request)) {
+		fd = CMSG_FIRSTHDR(&packet) ? *(int *)CMSG_DATA(CMSG_FIRSTHDR(&packet)) : -1;
+		answer = request.address / BLOCK < END_HOT ? serve(&request, fd) : -EFAULT;
+		if (fd >= 0)
+			close(fd); /* the mapping has its own reference */
+		send(channel, &answer, sizeof(answer), MSG_NOSIGNAL);
+	}
+	for (struct region *r = regions; r < regions + END_HOT; r++)
+		left += r->at != NULL;
+	return left;
+}
+
+/* ---- the front end: blocks come and go ---- */
+
+static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+static int channel;
+static unsigned long wrong, refused; /* under the lock */
+static unsigned long reads;	     /* atomic, as is stop */
+static bool stop;
+static int failed; /* what the operator asked for and did not get */
+
+/* `fd`: -1, or one that goes along. The answer; -EPIPE: the device has ended, so it maps nothing any more. */
+static int ask(struct request request, int fd)
+{
+	struct iovec part = { &request, sizeof(request) };
+	char space[CMSG_SPACE(sizeof(fd))] __attribute__((aligned(8)));
+	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1 };
+	int answer;
+
+	if (fd >= 0) {
+		packet.msg_control = space;
+		packet.msg_controllen = sizeof(space);
+		*CMSG_FIRSTHDR(&packet) = (struct cmsghdr){ CMSG_LEN(sizeof(fd)), SOL_SOCKET, SCM_RIGHTS };
+		*(int *)CMSG_DATA(CMSG_FIRSTHDR(&packet)) = fd;
+	}
+	pthread_mutex_lock(&lock);
+	if (sendmsg(channel, &packet, MSG_NOSIGNAL) < 0 || recv(channel, &answer, sizeof(answer), 0) <= 0)
+		answer = -EPIPE;
+	refused += answer == -EBUSY;
+	pthread_mutex_unlock(&lock);
+	return answer;
+}
 
 static int tell_added(unsigned long start)
 {
-	uint64_t offset;
-	int fd = mp_block_fd((long)(start / memory_block_size_bytes()), &offset), ret;
+	struct request request = { .what = ADD, .address = start };
+	int fd = mp_block_fd((long)(start / BLOCK), &request.offset), answer;
 
 	if (fd < 0)
 		return fd;
-	pthread_mutex_lock(&channel.lock);
-	ret = ask(ADD, start, memory_block_size_bytes(), offset, 0, fd);
-	pthread_mutex_unlock(&channel.lock);
+	answer = ask(request, fd);
 	close(fd);
-	added += !ret;
-	return ret;
-}
-
-/* 0: nobody maps it any more. */
-static int tell_removed(unsigned long start)
-{
-	int ret;
-
-	pthread_mutex_lock(&channel.lock);
-	ret = ask(REMOVE, start, 0, 0, 0, -1);
-	pthread_mutex_unlock(&channel.lock);
-	removed += !ret;
-	refused += ret == -EBUSY;
-	return ret == -EPIPE ? 0 : ret;
+	return answer;
 }
 
 static int device_memory(struct notifier_block *self, unsigned long action, void *arg)
 {
-	const struct memory_notify *mem = arg;
-	unsigned long start = mem->start_pfn << 12;
+	unsigned long start = ((struct memory_notify *)arg)->start_pfn << PAGE_SHIFT;
+	int ret = 0;
 
 	(void)self;
-	switch (action) {
-	case MEM_GOING_ONLINE: /* before the first page of it can be anybody's */
-		return notifier_from_errno(tell_added(start));
-	case MEM_GOING_OFFLINE: /* no page of it is given out any more */
-		return notifier_from_errno(tell_removed(start));
-	case MEM_CANCEL_OFFLINE: /* it stays, so the device needs it again */
-		return notifier_from_errno(tell_added(start));
-	case MEM_CANCEL_ONLINE:
-		tell_removed(start);
-	}
-	return NOTIFY_OK;
+	if (action == MEM_GOING_ONLINE || action == MEM_CANCEL_OFFLINE) /* no page is given out yet */
+		ret = tell_added(start);
+	if (action == MEM_GOING_OFFLINE || action == MEM_CANCEL_ONLINE) /* no page is given out any more */
+		ret = ask((struct request){ .what = REMOVE, .address = start }, -1);
+	return notifier_from_errno(ret == -EPIPE && action == MEM_GOING_OFFLINE ? 0 : ret);
 }
 
-/* ---- the guest: takes a page, reads a sector into it, looks whether it is right ---- */
-
-static bool holds(struct page *page, uint64_t sector)
-{
-	const uint64_t *word = page_address(page);
-
-	for (uint64_t i = 0; i < PAGE_SIZE / sizeof(*word); i++)
-		if (word[i] != disk_word(sector, i))
-			return false;
-	return true;
-}
-
-static void *guest(void *arg)
-{
-	for (uint64_t sector = 1; !__atomic_load_n(&stop, __ATOMIC_RELAXED); sector++) {
-		struct page *page;
-		int ret;
-
-		/* A page taken and a request sent are one step, so none is on its way to a block that left. */
-		pthread_mutex_lock(&channel.lock);
-		page = alloc_page(GFP_HIGHUSER_MOVABLE);
-		ret = page ? ask(FILL, page_to_phys(page), PAGE_SIZE, 0, sector, -1) : -ENOMEM;
-		pthread_mutex_unlock(&channel.lock);
-		wrong += ret || !holds(page, sector);
-		reads++;
-		if (page)
-			__free_page(page);
-	}
-	return arg;
-}
-
-/* ---- the operator ---- */
-
-static int set_state(unsigned long block, const char *state)
+static void set_state(unsigned long block, const char *state, int expected)
 {
 	struct mp_reason reason;
 	char path[64];
 	int ret;
 
 	snprintf(path, sizeof(path), "/sys/devices/system/memory/memory%lu/state", block);
-	ret = mp_write_string(path, state);
-	if (ret < 0 && !mp_last_reason(&reason))
-		printf("memory%lu stays: %s\n", block, reason.text);
-	else
-		printf("memory%lu %s, %lld MiB of the host's\n", block, state,
-		       (long long)mp_block_resident((long)block) >> 20);
-	return ret < 0 ? ret : 0;
+	ret = min(mp_write_string(path, state), 0);
+	printf("memory%lu %s: %s; %lld KiB of the host's\n", block, state,
+	       ret && !mp_last_reason(&reason) ? reason.text : "done",
+	       (long long)mp_block_resident((long)block) >> 10);
+	failed += ret != expected;
 }
 
-static int boot(void)
+/* ---- the guest: takes a page, has a sector read into it, looks whether it is right ---- */
+
+static void read_sector(int value, bool slow)
 {
-	struct mp_desc *desc = mp_desc_new();
-	int ret;
+	struct request request = { .what = BEGIN, .value = value };
+	struct page *page;
+	const char *at;
 
-	mp_desc_parse(desc, "node 0\ncpu 0 node 0\nram 0 64M node 0\nblock = 16M\n", "vmm-memory");
-	ret = mp_boot(desc);
-	mp_desc_free(desc);
-	for (unsigned long start = 0; !ret && start < 64 * MIB; start += 16 * MIB)
-		ret = tell_added(start);
-	return ret ?: hotplug_memory_notifier(device_memory, 0);
-}
-
-static int slow_transfer(enum request request, struct page *page)
-{
-	int ret;
-
-	pthread_mutex_lock(&channel.lock);
-	ret = ask(request, page_to_phys(page), PAGE_SIZE, 0, 42, -1);
-	pthread_mutex_unlock(&channel.lock);
-	return ret;
-}
-
-/* While a slow transfer into a page is under way its block cannot leave, whoever asks. */
-static int try_during_transfer(void)
-{
-	struct page *page = alloc_page(GFP_HIGHUSER_MOVABLE);
-	int ret = page ? slow_transfer(BEGIN, page) : -ENOMEM, refusal;
-
-	if (ret)
-		return ret;
-	refusal = set_state(page_to_phys(page) / memory_block_size_bytes(), "offline");
-	ret = slow_transfer(END, page);
-	wrong += !holds(page, 42);
+	/* A page taken and a transfer begun are one step: none is on its way to a block that has left. */
+	pthread_mutex_lock(&lock);
+	page = alloc_page(GFP_HIGHUSER_MOVABLE);
+	request.address = page_to_phys(page);
+	at = page_address(page);
+	wrong += ask(request, -1) != 0;
+	if (slow) { /* until the disk has answered the block cannot leave, whoever asks */
+		pthread_mutex_unlock(&lock);
+		set_state(request.address / BLOCK, "offline", -EBUSY);
+		pthread_mutex_lock(&lock);
+	}
+	request.what = END;
+	wrong += ask(request, -1) != 0;
+	wrong += at[0] != (char)value || memcmp(at, at + 1, PAGE_SIZE - 1);
+	pthread_mutex_unlock(&lock);
 	__free_page(page);
-	return ret ?: refusal == -EBUSY ? 0 : -EPROTO;
+	__atomic_add_fetch(&reads, 1, __ATOMIC_RELAXED);
 }
 
-static int operate(void)
+static void *guest(void *arg)
 {
-	int ret = add_memory(0, HOT, 48 * MIB, MHP_NONE);
-
-	for (unsigned long b = HOT_BLOCK; !ret && b < HOT_BLOCK + 3; b++)
-		ret = set_state(b, "online_movable");
-	ret = ret ?: try_during_transfer();
-	for (int round = 0; round < 3 && !ret; round++)
-		for (unsigned long b = HOT_BLOCK; !ret && b < HOT_BLOCK + 3; b++)
-			ret = set_state(b, "offline") ?: mp_block_resident((long)b) ? -EAGAIN :
-							 set_state(b, "online_movable");
-	for (unsigned long b = HOT_BLOCK; !ret && b < HOT_BLOCK + 3; b++)
-		ret = set_state(b, "offline");
-	return ret;
+	for (int i = 0; !__atomic_load_n(&stop, __ATOMIC_RELAXED); i++)
+		read_sector(1 + i % 255, false);
+	return arg;
 }
 
 int main(void)
 {
+	struct mp_desc *desc = mp_desc_new();
+	int pair[2], status = -1, ret;
 	pthread_t thread;
-	int pair[2], ret, status = -1;
-	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return 1;
-	pid = fork(); /* before there is a machine: the device needs none */
-	if (pid == 0) {
+	if (fork() == 0) { /* before there is a machine: the device needs none */
 		close(pair[0]);
 		_exit(device_process(pair[1]));
 	}
 	close(pair[1]);
-	channel.fd = pair[0];
-	ret = pid < 0 ? -errno : boot();
+	channel = pair[0];
+	mp_desc_parse(desc, "node 0\ncpu 0 node 0\nram 0 64M node 0\nblock = 16M\n", "vmm-memory");
+	ret = mp_boot(desc);
+	mp_desc_free(desc);
+	for (unsigned long b = 0; b < BOOT_BLOCKS; b++)
+		ret = ret ?: tell_added(b * BLOCK);
+	ret = ret ?: hotplug_memory_notifier(device_memory, 0);
+	ret = ret ?: add_memory(0, FIRST_HOT * BLOCK, (END_HOT - FIRST_HOT) * BLOCK, MHP_NONE);
 	if (ret || pthread_create(&thread, NULL, guest, NULL))
 		return 1;
-	ret = operate();
-	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	for (unsigned long round = 0; round < 4; round++) {
+		for (unsigned long b = FIRST_HOT; b < END_HOT; b++)
+			set_state(b, "online_movable", 0);
+		if (round == 0)
+			read_sector(42, true);
+		while (__atomic_load_n(&reads, __ATOMIC_RELAXED) < 100 * (round + 1))
+			sched_yield();
+		for (unsigned long b = FIRST_HOT; b < END_HOT; b++)
+			set_state(b, "offline", 0);
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
-	close(channel.fd);
-	waitpid(pid, &status, 0);
-	/* Boot memory's four blocks are what the device still maps. */
-	printf("%lu sectors read, %lu wrong; the device was given %lu blocks, gave up %lu, kept %lu while it wrote; "
-	       "%d left at the end\n", reads, wrong, added, removed, refused, WEXITSTATUS(status));
-	return ret || wrong || !reads || refused != 1 || !WIFEXITED(status) || WEXITSTATUS(status) != 4;
+	close(channel);
+	wait(&status);
+	printf("%lu sectors read, %lu wrong; the device refused %lu request, and maps %d blocks at the end\n",
+	       reads, wrong, refused, WEXITSTATUS(status));
+	return failed || wrong || refused != 1 || !WIFEXITED(status) || WEXITSTATUS(status) != BOOT_BLOCKS;
 }
