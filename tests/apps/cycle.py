@@ -6,6 +6,7 @@ COUNT behind it, only until as many have left, or none can. Prints how many bloc
 import os
 import signal
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../tools/demo'))
 from machine import Machine  # noqa: E402
@@ -40,45 +41,70 @@ def marked(pid, mark):
         return False
 
 
-class Ended(Exception):
-    pass
+class Cycler:
+    """Each machine by a thread of its own: one whose block waits for a fork child keeps no other one waiting."""
 
+    def __init__(self, count):
+        self.count, self.seen = count, set()
+        self.left = self.refused = self.lost = self.out = 0
+        self.lock, self.stop = threading.Condition(), threading.Event()
 
-def end(*_):
-    raise Ended
+    def note(self, left=0, refused=0, lost=0, out=0):
+        with self.lock:
+            self.left += left
+            self.refused += refused
+            self.lost += lost
+            self.out += out
+            self.lock.notify_all()
+            if self.left >= self.count or self.refused >= self.count:
+                self.stop.set()
+
+    def one_block(self, machine, block):
+        if machine.set_state(block, 'offline'):
+            self.note(refused=1)
+            return
+        self.note(out=1)
+        try:
+            self.note(left=1, lost=machine.set_state(block, 'online_movable') != 0)
+        finally:
+            self.note(out=-1)
+
+    def cycle(self, machine):
+        try:
+            while not self.stop.is_set():
+                for block, state, _ in machine.blocks()[0]:
+                    if state != 'offline' and not self.stop.is_set():
+                        self.one_block(machine, block)
+        except OSError:
+            pass  # it has ended
+
+    def look(self, mark):
+        for name in os.listdir(sockets()) if os.path.isdir(sockets()) else ():
+            if name in self.seen or not marked(name, mark):
+                continue
+            try:
+                machine = Machine(os.path.join(sockets(), name))
+            except OSError:
+                continue
+            self.seen.add(name)
+            threading.Thread(target=self.cycle, args=(machine,), daemon=True).start()
 
 
 def main():
-    mark, machines, seen, left, refused, lost = sys.argv[1], {}, set(), 0, 0, 0
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 1 << 60
-    signal.signal(signal.SIGTERM, end)
+    cycler = Cycler(count)
+    signal.signal(signal.SIGTERM, lambda *_: cycler.stop.set())
     print('cycling', flush=True)
-    try:
-        while left < count and refused < count:
-            for name in os.listdir(sockets()) if os.path.isdir(sockets()) else ():
-                if name not in seen and marked(name, mark):
-                    try:
-                        machines[name] = Machine(os.path.join(sockets(), name))
-                    except OSError:
-                        continue
-                    seen.add(name)
-            for name, machine in list(machines.items()):
-                try:
-                    for block, state, _ in machine.blocks()[0]:
-                        if state == 'offline':
-                            continue
-                        if machine.set_state(block, 'offline'):
-                            refused += 1
-                            continue
-                        left += 1
-                        lost += machine.set_state(block, 'online_movable') != 0
-                except OSError:  # it has ended
-                    del machines[name]
-    except Ended:
-        pass
-    print(f'{left} blocks left and returned, {refused} refused, {lost} did not return, {len(seen)} machines')
-    return 0 if not lost and left >= min(count, 1) else 1
+    while not cycler.stop.wait(0.02):
+        cycler.look(sys.argv[1])
+    # A block that is on its way out when the end comes may wait for long; one that is out comes back.
+    with cycler.lock:
+        cycler.lock.wait_for(lambda: not cycler.out, 60)
+        left, refused, lost = cycler.left, cycler.refused, cycler.lost
+    print(f'{left} blocks left and returned, {refused} refused, {lost} did not return, {len(cycler.seen)} machines',
+          flush=True)
+    os._exit(0 if not lost and left >= min(count, 1) else 1)
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()
