@@ -71,6 +71,25 @@ static void *worker(void *arg)
 	return NULL;
 }
 
+/* Writes all of a few granules over and over, and finds each word as it left it: a write that is lost is seen at once. */
+static void *sweep(void *arg)
+{
+	enum { AREAS = 8, WORDS = 65536 / 8 };
+	volatile uint64_t *area[AREAS];
+	uint64_t round;
+
+	(void)arg;
+	for (size_t a = 0; a < AREAS; a++)
+		NEED((area[a] = calloc(WORDS, 8)));
+	for (round = 0; !__atomic_load_n(&stop, __ATOMIC_RELAXED); round++)
+		for (size_t a = 0; a < AREAS; a++)
+			for (size_t i = 0; i < WORDS; i++) {
+				NEED(area[a][i] == round);
+				area[a][i] = round + 1;
+			}
+	return NULL;
+}
+
 /* System calls into memory that moves: what a pipe carries must arrive. */
 static void *pipes(void *arg)
 {
@@ -94,15 +113,16 @@ static void *pipes(void *arg)
 
 static void threads(void)
 {
-	pthread_t thread[THREADS + 1];
+	pthread_t thread[THREADS + 2];
 
 	for (uintptr_t i = 0; i < THREADS; i++)
 		NEED(!pthread_create(&thread[i], NULL, worker, (void *)i));
 	NEED(!pthread_create(&thread[THREADS], NULL, pipes, NULL));
+	NEED(!pthread_create(&thread[THREADS + 1], NULL, sweep, NULL));
 	say_ready();
 	await_end();
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
-	for (int i = 0; i <= THREADS; i++)
+	for (int i = 0; i < THREADS + 2; i++)
 		pthread_join(thread[i], NULL);
 	NEED(rounds > 0);
 }
