@@ -56,7 +56,7 @@ class Cycler:
             self.lost += lost
             self.out += out
             self.lock.notify_all()
-            if self.left >= self.count or self.refused >= self.count:
+            if self.left >= self.count:
                 self.stop.set()
 
     def one_block(self, machine, block):
@@ -75,6 +75,9 @@ class Cycler:
                 for block, state, _ in machine.blocks()[0]:
                     if state != 'offline' and not self.stop.is_set():
                         self.one_block(machine, block)
+                # Not before all have been asked: those that are full come first.
+                if self.refused >= self.count:
+                    self.stop.set()
         except OSError:
             pass  # it has ended
 
