@@ -28,9 +28,7 @@ int unit_clear(struct page *page, size_t bytes)
 {
 	void *at = page_address(page);
 
-	if (backing_hole(page_to_phys(page), bytes) == 1)
-		return 0;
-	/* Punching a part of a huge page would split it. */
+	/* Punching a part of a huge page would split it. A hole may be punched: to ask for it takes the file. */
 	if (all_resident(at, bytes)) {
 		memset(at, 0, bytes);
 		return 0;
