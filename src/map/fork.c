@@ -22,13 +22,12 @@
 
 #define POLL_FIRST_NS 5000000ULL
 #define POLL_LAST_NS 200000000ULL
-#define NO_PFN 0UL
 
 static struct {
 	int forking;	/* threads between prepare and parent */
 	int token;	/* descriptor; -1: no child reads */
 	void *token_map; /* ours, NULL when unmapped */
-	unsigned long quarantine; /* pfn of the first page, 0: none; linked by page->index */
+	struct page *quarantine; /* NULL: none; linked by page->index */
 	u32 sequence;	/* one step for each fork: the folding thread sleeps on it */
 	bool has_thread;
 	bool for_good;	/* the token is lost */
@@ -183,23 +182,21 @@ void fork_forget(void)
 
 void quarantine_page(struct page *page)
 {
-	page->index = fork_state.quarantine;
-	fork_state.quarantine = page_to_pfn(page);
+	page->index = (unsigned long)fork_state.quarantine;
+	fork_state.quarantine = page;
 }
 
 static void quarantine_empty(void)
 {
-	unsigned long pfn;
+	struct page *page, *next;
 
 	mutex_lock(&map_state.lock);
-	pfn = snapshots_read() ? NO_PFN : fork_state.quarantine;
-	if (pfn)
-		fork_state.quarantine = NO_PFN;
+	page = snapshots_read() ? NULL : fork_state.quarantine;
+	if (page)
+		fork_state.quarantine = NULL;
 	mutex_unlock(&map_state.lock);
-	while (pfn) {
-		struct page *page = pfn_to_page(pfn);
-
-		pfn = page->index;
+	for (; page; page = next) {
+		next = (struct page *)page->index;
 		unit_free(page);
 	}
 }
