@@ -7,11 +7,12 @@ DESTDIR ?=
 MUTANTS ?= all
 SECONDS ?= 600
 
-all: deps $(B)/build.ninja
-	@ninja -C $(B)
+# Packages come before the build; Ninja keeps the cores busy.
+.NOTPARALLEL:
 
-$(B)/build.ninja:
-	@meson setup $(B) --prefix=$(PREFIX)
+all: deps
+	@.ci/configure $(B) --prefix=$(PREFIX)
+	@ninja -C $(B)
 
 # The main job: a cache that gives its memory back, block by block, while it serves.
 run: all
