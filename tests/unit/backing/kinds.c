@@ -5,6 +5,7 @@
  * is not there when the block comes back.
  */
 #include "machine.h"
+#include "hugepages.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,6 @@
 #define MIB (1UL << 20)
 #define SIZE (8 * MIB)
 #define FIRST 512L /* the block at HOT */
-#define POOL "/sys/kernel/mm/hugepages/hugepages-2048kB/"
 #define MACHINE "block = 8M\nmax_phys = 64G\novercommit = yes\nnode 0\nnode 1\nnode 2\ncpu 0 node 0\n" \
 		"ram 0 256M node 0\n"
 
@@ -297,52 +297,6 @@ TEST(backing_dax_refused, "what is no DAX device is refused as one")
 }
 
 /* ---- huge pages ---- */
-
-static long pool(const char *what)
-{
-	char name[128], text[32] = "";
-	FILE *file;
-
-	snprintf(name, sizeof(name), POOL "%s", what);
-	file = fopen(name, "r");
-	if (!file || !fgets(text, sizeof(text), file))
-		SKIP("the host has no pool of 2 MiB pages");
-	fclose(file);
-	return strtol(text, NULL, 10);
-}
-
-static bool pool_set(long overcommit)
-{
-	FILE *file = fopen(POOL "nr_overcommit_hugepages", "w");
-	bool set;
-
-	if (!file)
-		return false;
-	set = fprintf(file, "%ld\n", overcommit) > 0;
-	return !fclose(file) && set;
-}
-
-/* The pool may grow by `pages`; as before when the test is over, however it ends. */
-static void pool_borrow(long pages)
-{
-	long before = pool("nr_overcommit_hugepages"), free = pool("free_hugepages");
-	int pipes[2];
-	char byte;
-
-	if (free || pool("surplus_hugepages"))
-		SKIP("somebody else uses the host's pool of 2 MiB pages");
-	if (!pool_set(pages))
-		SKIP("the host's pool of 2 MiB pages cannot be set: not root");
-	CHECK_EQ(pipe(pipes), 0);
-	if (fork() == 0) {
-		close(pipes[1]);
-		while (read(pipes[0], &byte, 1) > 0)
-			;
-		pool_set(before);
-		_exit(0);
-	}
-	close(pipes[0]);
-}
 
 TEST(backing_hugetlb, "huge pages come when a block goes online and leave with it")
 {

@@ -4,6 +4,7 @@
  * docs/live-memory.md tells of it. Those of fork() are in fork.c.
  */
 #include "live.h"
+#include "hugepages.h"
 
 #include "map/map.h"
 #include <linux/futex.h>
@@ -578,30 +579,13 @@ TEST(pitfall_14, "MIGRATION pitfall 14: memory is counted once, as the host coun
 	finish();
 }
 
-static long pool(const char *name, long set)
-{
-	char path[128];
-	long value = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-2048kB/%s", name);
-	f = fopen(path, set < 0 ? "r" : "w");
-	if (!f)
-		return -1;
-	if (set < 0 ? fscanf(f, "%ld", &value) != 1 : fprintf(f, "%ld", set) < 0)
-		value = -1;
-	return fclose(f) ? -1 : set < 0 ? value : set;
-}
-
 TEST(pitfall_15, "MIGRATION pitfall 15: units of the pool of huge pages move whole; their targets are there already")
 {
-	long before = pool("nr_overcommit_hugepages", -1);
 	struct mp_map_stats stats;
 	void *at = NULL;
 	int ret;
 
-	if (before < 0 || pool("nr_overcommit_hugepages", before + 24) < 0)
-		SKIP("the host's pool of 2 MiB pages cannot be set here");
+	pool_borrow(24);
 	machine_boot_text("node 0\nnode 1\ncpu 0 node 0\nram 1M 127M node 0\nblock = 16M\novercommit = yes\n"
 			  "backing node 1 hugetlb\nmemhp_default_state = online_movable\n");
 	ret = add_memory(1, HOT, 32 << 20, MHP_NONE) ?: mp_map_prepare();
@@ -612,7 +596,6 @@ TEST(pitfall_15, "MIGRATION pitfall 15: units of the pool of huge pages move who
 		ret = mp_write_string("/sys/devices/system/memory/memory256/state", "offline") ?:
 		      mp_get_map_stats(&stats);
 	}
-	pool("nr_overcommit_hugepages", before);
 	if (ret == -ENOMEM && !at)
 		SKIP("the host has no 32 MiB of huge pages just now");
 	CHECK_EQ(ret, 0);
