@@ -83,11 +83,10 @@ static int start(const char *socket)
 
 static void let_go(void)
 {
-	struct page *page = stuck;
-
+	/* Given up before it may move: whoever isolates it just now would move a page that nobody has. */
+	if (stuck)
+		put_page(stuck);
 	stuck = NULL;
-	if (page)
-		put_page(page);
 }
 
 int main(int argc, char **argv)
