@@ -56,6 +56,38 @@ static struct fuse_session *new_session(const char *socket)
 	return session;
 }
 
+/* ---- signals that end it ---- */
+
+static struct fuse_session *ended_by_signal; /* NULL: nothing to end any more */
+
+/*
+ * The library's own handler only notes it. Where that comes between the look at the note and the wait for a
+ * request, the wait would go on until there is one; so from now on nothing waits for requests.
+ */
+static void on_end(int signal)
+{
+	struct fuse_session *session = ended_by_signal;
+
+	(void)signal;
+	if (!session)
+		return;
+	fuse_session_exit(session);
+	fcntl(fuse_session_fd(session), F_SETFL, O_NONBLOCK);
+}
+
+/* In the place of the library's. What is ignored stays so. */
+static void catch_end(struct fuse_session *session)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
+	struct sigaction action = { .sa_handler = on_end }, before;
+	size_t i;
+
+	ended_by_signal = session;
+	for (i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		if (!sigaction(signals[i], NULL, &before) && before.sa_handler != SIG_IGN)
+			sigaction(signals[i], &action, NULL);
+}
+
 /*
  * One thread: nothing that it does waits, and with several each request wakes another one, while who
  * asked needs the CPU.
@@ -108,12 +140,14 @@ static int mount_at(const char *socket, const char *directory, bool json)
 	else
 		printf("mounted %s at %s\n", socket, directory);
 	fflush(stdout);
+	catch_end(session);
 	link_set_session(session);
 	ret = notify_start(session) || serve(session) < 0 ? EXIT_NOTHING : EXIT_DONE;
 	notify_end();
 	fuse_session_unmount(session);
 	notify_stop();
 	waiting_stop();
+	ended_by_signal = NULL;
 handlers:
 	fuse_remove_signal_handlers(session);
 session:
