@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -21,6 +22,8 @@ static int connection = -1;
 static uint32_t last_id;
 static char packet[MP_PACKET_MAX + 1];
 static volatile sig_atomic_t interrupted;
+/* Has a byte once a signal came: one that comes just before a wait ends it too. */
+static int wakeup[2] = { -1, -1 };
 char *client_data = packet + sizeof(struct mp_packet);
 size_t client_size;
 bool client_more;
@@ -244,8 +247,12 @@ char *client_read(const char *path)
 
 static void on_signal(int signal)
 {
+	int error = errno;
+
 	(void)signal;
 	interrupted = 1;
+	if (write(wakeup[1], "", 1) < 0)
+		errno = error;
 }
 
 /* Ctrl-C is a word to the machine, and waiting goes on; the second one ends the command. */
@@ -253,6 +260,8 @@ static void catch_signals(void)
 {
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
 
+	if (wakeup[0] < 0 && pipe2(wakeup, O_CLOEXEC | O_NONBLOCK))
+		wakeup[0] = wakeup[1] = -1; /* then it can be missed */
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 }
@@ -280,9 +289,18 @@ static int patience(double deadline, double end, bool tick)
 	return ms < 0 || left < ms ? (int)left + 1 : ms;
 }
 
+/* 1: a packet has come, 0: none in `ms`, below 0: a signal has, unless those are over. */
+static int wait_for_packet(int ms, bool deaf)
+{
+	struct pollfd ready[2] = { { .fd = connection, .events = POLLIN },
+				   { .fd = deaf ? -1 : wakeup[0], .events = POLLIN } };
+	int n = poll(ready, 2, ms);
+
+	return n <= 0 ? n : ready[0].revents ? 1 : -1;
+}
+
 int64_t client_write(const char *path, const char *text, double deadline, void (*tick)(void))
 {
-	struct pollfd ready = { .fd = connection, .events = POLLIN };
 	bool late = false, cancelled = false;
 	double end = now() + deadline;
 	struct mp_packet head;
@@ -300,7 +318,7 @@ int64_t client_write(const char *path, const char *text, double deadline, void (
 			ask(MP_PACKET_CANCEL, pending.id, NULL, NULL, 0);
 			continue;
 		}
-		timeout = poll(&ready, 1, timeout);
+		timeout = wait_for_packet(timeout, cancelled);
 		if (timeout > 0 && !receive(&head))
 			lost();
 		if (!timeout && tick)
@@ -313,5 +331,7 @@ int64_t client_write(const char *path, const char *text, double deadline, void (
 bool client_news(struct mp_packet *head)
 {
 	catch_signals();
+	while (!interrupted && wait_for_packet(-1, false) < 0)
+		;
 	return !interrupted && receive(head);
 }
