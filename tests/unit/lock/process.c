@@ -6,9 +6,51 @@
 #include "machine.h"
 
 #include <linux/cpu.h>
+#include <memplug/runtime.h>
 #include <sys/wait.h>
 
 #define NODE 1
+
+#if defined(__SANITIZE_ADDRESS__)
+/*
+ * A child may allocate whatever other threads were at: the C library sees to that, the sanitizer's heap does
+ * not. So in its build no thread is inside the heap when another one forks.
+ */
+static pthread_mutex_t heap = PTHREAD_MUTEX_INITIALIZER;
+
+static void heap_lock(void)
+{
+	pthread_mutex_lock(&heap);
+}
+
+static void heap_unlock(void)
+{
+	pthread_mutex_unlock(&heap);
+}
+
+void *mp_heap_alloc(size_t size)
+{
+	void *p;
+
+	heap_lock();
+	p = calloc(1, size);
+	heap_unlock();
+	return p;
+}
+
+void mp_heap_free(void *p)
+{
+	heap_lock();
+	free(p);
+	heap_unlock();
+}
+
+/* Before the library's handlers, hence locked after them: it allocates with its locks held. */
+__attribute__((constructor(101))) static void heap_at_fork(void)
+{
+	pthread_atfork(heap_lock, heap_unlock, heap_unlock);
+}
+#endif
 
 static long exit_inside(void *arg)
 {
