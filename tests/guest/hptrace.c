@@ -110,7 +110,7 @@ static void do_deed(enum deed deed, const char *arg, const struct memory_notify 
 		snprintf(note, size, " hold=%d", hold_in(arg, range));
 		return;
 	case DO_SLEEP:
-		usleep(value * 1000);
+		usleep((useconds_t)value * 3000); /* as tests/conformance/init */
 		return;
 	case DO_STATE:
 		snprintf(note, size, " N_ONLINE=%d N_NORMAL_MEMORY=%d N_MEMORY=%d present=%lu",
